@@ -1,0 +1,75 @@
+# make          list the targets
+# make RUN=… SEED=… quickstart          another run, next to the default one
+SEED ?= 0
+RUN  ?= runs/quickstart
+
+# Set-up: REQUIREMENTS=… overrides the choice by GPU; TORCH_INDEX=… names the package index torch and torchvision
+# come from (without a GPU, PyTorch's CPU wheel index saves several GB); PIP_FLAGS= shows pip's progress.
+PYTHON       ?= $(shell command -v python3.11 || command -v python3)
+GPU          := $(shell command -v nvidia-smi)$(wildcard /dev/nvidia0)
+REQUIREMENTS ?= $(if $(GPU),requirements.txt,requirements-cpu.txt)
+TORCH_INDEX  ?=
+PIP_FLAGS    ?= -qq
+PYTEST_ARGS  ?=
+
+PY  := .venv/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_FLAGS)
+# The stamp's name holds a checksum of all that decides what is installed, so an edit makes it stale.
+INPUTS := $(sort requirements.txt $(REQUIREMENTS)) requirements-dev.txt tools/cpu_torchvision.py
+STAMP  := .venv/ready-$(basename $(notdir $(REQUIREMENTS)))-$(shell cat $(INPUTS) | cksum | cut -d' ' -f1)
+pin     = $(shell grep -E '^$(1)==' requirements.txt | cut -d' ' -f1)
+
+# Everything here runs on local files.
+export HF_HUB_OFFLINE := 1
+
+# The configs describe the default run; flags are added only for another one.
+CHANGED := $(filter-out 0:runs/quickstart,$(SEED):$(RUN))
+COMMON   = --seed_everything $(SEED) --trainer.default_root_dir $(RUN)/$(1) --data.root $(RUN)/world
+SFT_FIT        := $(if $(CHANGED),$(call COMMON,sft) --model.policy $(RUN)/world/model)
+SFT_VALIDATE   := $(if $(CHANGED),$(call COMMON,sft)) --model.policy $(RUN)/sft/hf
+TGRPO_FIT      := $(if $(CHANGED),$(call COMMON,tgrpo) --model.policy $(RUN)/sft/hf)
+TGRPO_VALIDATE := $(if $(CHANGED),$(call COMMON,tgrpo)) --model.policy $(RUN)/tgrpo/hf
+
+.PHONY: help setup quickstart control test lint format
+.NOTPARALLEL:
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## create .venv and install what is missing
+
+quickstart: $(STAMP)  ## toy videos, tiny model: SFT, then T-GRPO, then a report (CPU, minutes)
+	$(PY) -m videor1.toyworld --out $(RUN)/world --seed $(SEED)
+	$(PY) cli.py fit -c configs/quickstart/sft.yaml $(SFT_FIT)
+	$(PY) cli.py validate -c configs/quickstart/sft.yaml $(SFT_VALIDATE)
+	$(PY) cli.py fit -c configs/quickstart/tgrpo.yaml $(TGRPO_FIT)
+	$(PY) cli.py validate -c configs/quickstart/tgrpo.yaml $(TGRPO_VALIDATE)
+	$(PY) -m videor1.evaluation.report $(RUN)
+
+control: $(STAMP)  ## after quickstart: SFT continued for as long as T-GRPO took, to compare
+	$(PY) -m videor1.evaluation.control $(RUN)
+
+test: lint  ## ruff, mypy, then the tests (PYTEST_ARGS='-m nightly' for the slow ones)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: $(STAMP)  ## let ruff fix and format the code
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+# Stamps go first and come back last: an interrupted install leaves none.
+# torch goes first: a CPU wheel that pip finds (in TORCH_INDEX or a local wheel folder) then satisfies the rest.
+$(STAMP):
+	@rm -f .venv/ready-*
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    || { echo "Python 3.11 or newer is needed, found: '$(PYTHON)'. Name one with make PYTHON=..." >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
+	@echo "Installing $(REQUIREMENTS) into .venv: a few minutes, once"
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) $(call pin,torchvision)) $(call pin,torch)
+	@$(PIP) -r $(REQUIREMENTS) -r requirements-dev.txt
+	@$(PY) tools/cpu_torchvision.py
+	@touch $@

@@ -1,0 +1,19 @@
+"""Callbacks observe a run and write what they see; none of them changes what is trained."""
+
+from callbacks.evaluation_writer import EvaluationWriter
+from callbacks.hf_export import HFExport
+from callbacks.length_curve import LengthCurve
+from callbacks.rollout_samples import RolloutSamples
+from callbacks.show_answers import ShowAnswers
+from callbacks.stage_record import StageRecord
+from callbacks.step_seconds import StepSeconds
+
+__all__ = [
+    "EvaluationWriter",
+    "HFExport",
+    "LengthCurve",
+    "RolloutSamples",
+    "ShowAnswers",
+    "StageRecord",
+    "StepSeconds",
+]

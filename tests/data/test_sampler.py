@@ -1,0 +1,65 @@
+"""Batches of ranks: everything once an epoch, whole blocks, the same count everywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videor1.data.sampler import BlockSampler
+
+
+def of_ranks(records, world, **settings):
+    return [list(BlockSampler(records, rank=rank, world_size=world, **settings)) for rank in range(world)]
+
+
+@given(
+    records=st.integers(1, 60),
+    world=st.integers(1, 4),
+    batch_size=st.integers(1, 5),
+    accumulate=st.integers(1, 3),
+    passes=st.integers(1, 3),
+)
+def test_every_record_comes_and_no_rank_runs_short(records, world, batch_size, accumulate, passes):
+    ranks = of_ranks(records, world, batch_size=batch_size, accumulate=accumulate, passes=passes)
+    assert len({len(batches) for batches in ranks}) == 1
+    assert len(ranks[0]) == len(
+        BlockSampler(records, world_size=world, batch_size=batch_size, accumulate=accumulate, passes=passes)
+    )
+    assert len(ranks[0]) % (accumulate * passes) == 0
+    assert all(1 <= len(batch) <= batch_size for batches in ranks for batch in batches)
+    seen = Counter(number for batches in ranks for batch in batches for number in batch)
+    assert set(seen) == set(range(records))
+    batches_a_block = world * accumulate
+    if (
+        records % (batch_size * batches_a_block) >= batches_a_block
+        or records % (batch_size * batches_a_block) == 0
+    ):
+        assert set(seen.values()) == {passes}  # only a block with fewer records than batches repeats any
+
+
+def test_a_block_comes_again_for_each_pass():
+    batches = list(BlockSampler(8, batch_size=2, accumulate=2, passes=3, seed=1))
+    assert len(batches) == 12
+    assert batches[0:2] == batches[2:4] == batches[4:6]
+    assert batches[6:8] == batches[8:10] == batches[10:12]
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    sampler = BlockSampler(50, batch_size=4, seed=3)
+    first, again = list(sampler), list(sampler)
+    sampler.set_epoch(1)
+    assert first == again
+    assert list(sampler) != first
+    assert list(BlockSampler(50, batch_size=4, seed=4)) != first
+
+
+def test_the_last_batch_may_be_uneven():
+    assert sorted(len(batch) for batch in BlockSampler(10, batch_size=4)) == [2, 4, 4]
+
+
+def test_no_records_are_refused():
+    with pytest.raises(ValueError, match="records"):
+        BlockSampler(0, batch_size=1)

@@ -1,0 +1,129 @@
+"""The Hugging Face engine against transformers' own `generate` and against the group pass."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.policy.plain import plain_logprobs
+from videor1.errors import ConfigError
+from videor1.rollout.engine import Sampling
+from videor1.rollout.hf import HFEngine
+from videor1.types import Response
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_policy, tiny_processor):
+    return HFEngine(tiny_policy, tiny_processor)
+
+
+def ids(groups: list[list[Response]]) -> list[list[list[int]]]:
+    return [[response.token_ids.tolist() for response in group] for group in groups]
+
+
+def test_greedy_equals_generate_for_images(engine, tiny_policy, media_prompts):
+    """Images: transformers places text after an image by the same rule as Qwen, so its loop is a peer."""
+    prompt = media_prompts["image"]
+    expected = tiny_policy.generate(
+        input_ids=prompt.input_ids[None],
+        attention_mask=torch.ones_like(prompt.input_ids)[None],
+        pixel_values=prompt.pixel_values,
+        image_grid_thw=prompt.grid_thw,
+        mm_token_type_ids=(prompt.input_ids == tiny_policy.config.image_token_id).long()[None],
+        max_new_tokens=24,
+        do_sample=False,
+        suppress_tokens=engine.forbidden_ids,
+    )[0, len(prompt.input_ids) :]
+    ((response,),) = engine.generate([prompt], [1], Sampling(max_new_tokens=24, temperature=0.0), seed=0)
+    assert response.token_ids.tolist() == expected.tolist()
+
+
+def test_greedy_is_the_argmax_of_plain_scoring_for_videos(engine, tiny_policy, media_prompts):
+    prompt = media_prompts["long video"]
+    ((response,),) = engine.generate([prompt], [1], Sampling(max_new_tokens=8, temperature=0.0), seed=0)
+    forbidden = torch.tensor(engine.forbidden_ids)
+    chosen = response.token_ids
+    with torch.no_grad():
+        for place in range(len(chosen)):
+            rivals = torch.randint(20, 300, (10,), generator=torch.Generator().manual_seed(place))
+            best = plain_logprobs(tiny_policy, prompt, chosen[: place + 1], forbidden)[-1]
+            for rival in rivals:
+                other = torch.cat([chosen[:place], rival[None]])
+                assert plain_logprobs(tiny_policy, prompt, other, forbidden)[-1] <= best + 1e-5
+
+
+def test_prompts_of_different_length_and_kind_do_not_disturb_each_other(engine, media_prompts):
+    sampling = Sampling(max_new_tokens=12, temperature=0.0)
+    prompts = list(media_prompts.values())
+    together = engine.generate(prompts, [1] * len(prompts), sampling, seed=0)
+    alone = [engine.generate([prompt], [1], sampling, seed=0)[0] for prompt in prompts]
+    assert ids(together) == ids(alone)
+
+
+def test_counts_seeds_and_turns(engine, tiny_policy, tiny_processor, media_prompts):
+    prompts, sampling = [media_prompts["video"], media_prompts["image"]], Sampling(max_new_tokens=10)
+    first = engine.generate(prompts, [3, 2], sampling, seed=7)
+    assert [len(group) for group in first] == [3, 2]
+    assert ids(first) == ids(engine.generate(prompts, [3, 2], sampling, seed=7))
+    assert ids(first) != ids(engine.generate(prompts, [3, 2], sampling, seed=8))
+    small = HFEngine(tiny_policy, tiny_processor, max_rows=2)
+    greedy = Sampling(max_new_tokens=10, temperature=0.0)
+    assert ids(small.generate(prompts, [3, 2], greedy, seed=0)) == ids(
+        engine.generate(prompts, [3, 2], greedy, seed=0)
+    )
+    assert engine.generate([], [], sampling, seed=0) == []
+
+
+def test_special_tokens_are_never_sampled(engine, media_prompts):
+    """A random model would sample vision tokens, and the response could not be scored again."""
+    (group,) = engine.generate([media_prompts["image"]], [64], Sampling(max_new_tokens=32), seed=1)
+    spoken = torch.cat([response.token_ids for response in group])
+    assert not torch.isin(spoken, torch.tensor(engine.forbidden_ids)).any()
+    assert set(engine.end_ids).isdisjoint(engine.forbidden_ids)
+
+
+def test_a_response_ends_at_its_first_end_token(engine, media_prompts):
+    (group,) = engine.generate([media_prompts["image"]], [256], Sampling(max_new_tokens=48), seed=2)
+    finished = [response for response in group if response.finished]
+    assert finished, "256 random responses of 48 tokens: some hit an end token"
+    for response in group:
+        tokens = response.token_ids.tolist()
+        assert not set(tokens[:-1]) & set(engine.end_ids)
+        assert response.finished == (tokens[-1] in engine.end_ids)
+        assert response.finished or len(tokens) == 48
+
+
+def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
+    """First tokens of 4,000 responses against the model's own probabilities, and top_p cuts the tail."""
+    prompt = media_prompts["image"]
+    (group,) = engine.generate([prompt], [4000], Sampling(max_new_tokens=1), seed=3)
+    drawn = torch.stack([response.token_ids[0] for response in group])
+    with torch.no_grad():
+        vocabulary = torch.arange(tiny_policy.get_output_embeddings().weight.shape[0])
+        forbidden = torch.tensor(engine.forbidden_ids)
+        probabilities = torch.stack(
+            [plain_logprobs(tiny_policy, prompt, token[None], forbidden)[0] for token in vocabulary[:400]]
+        ).exp()
+    share = torch.bincount(drawn, minlength=len(vocabulary))[:400] / len(drawn)
+    likely = probabilities > 0.01
+    assert likely.any()
+    deviation = (probabilities * (1 - probabilities) / len(drawn)).sqrt()
+    assert ((share - probabilities).abs()[likely] < 5 * deviation[likely]).all()
+    (narrow,) = engine.generate([prompt], [500], Sampling(max_new_tokens=1, top_p=0.1), seed=3)
+    kept = {int(response.token_ids[0]) for response in narrow}
+    order = probabilities.argsort(descending=True)
+    nucleus = int((probabilities[order].cumsum(0) < 0.1).sum()) + 1
+    assert kept <= set(order[:nucleus].tolist())
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"top_p": 0.0}, "top_p"),
+    ],
+)
+def test_impossible_sampling_names_its_key(settings, key):
+    with pytest.raises(ConfigError, match=key):
+        Sampling(**settings)

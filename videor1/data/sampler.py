@@ -1,0 +1,59 @@
+"""Which records each rank sees, in what order: whole accumulation blocks, the same count on every rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+
+class BlockSampler(Sampler[list[int]]):
+    """Yields this rank's batches of record numbers, block by block.
+
+    A block is what one optimizer step consumes: `accumulate` batches on each of `world_size` ranks. It is
+    repeated `passes` times in a row (several updates on the same rollouts). All ranks draw the same
+    permutation from (seed, epoch), so nothing is seen twice in an epoch. The last block of an epoch is
+    uneven: its records are spread over all its batches, and only when there are fewer records than batches
+    do some come again, since a rank without a batch would leave the others waiting in a collective.
+    """
+
+    def __init__(
+        self,
+        records: int,
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulate: int = 1,
+        passes: int = 1,
+        seed: int = 0,
+    ) -> None:
+        if records < 1:
+            raise ValueError(f"records must be at least 1, got {records}")
+        self.records = records
+        self.batch_size = batch_size
+        self.rank, self.world_size = rank, world_size
+        self.accumulate, self.passes = accumulate, passes
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.records // self._block_size) * self.accumulate * self.passes
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.records)
+        batches = self.world_size * self.accumulate
+        for start in range(0, self.records, self._block_size):
+            block = order[start : start + self._block_size]
+            block = np.resize(block, max(len(block), batches))
+            mine = np.array_split(block, batches)[self.rank :: self.world_size]
+            for _ in range(self.passes):
+                yield from (batch.tolist() for batch in mine)
+
+    @property
+    def _block_size(self) -> int:
+        return self.batch_size * self.world_size * self.accumulate

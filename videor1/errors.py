@@ -1,0 +1,20 @@
+"""What a user can get wrong, one type a kind. `cli.py` prints these as one line and no traceback.
+
+Each message names the file, the record or the config key, and says what is wrong with it.
+"""
+
+
+class UserError(Exception):
+    """Base of the errors that are the input's fault, not the program's."""
+
+
+class ConfigError(UserError):
+    """A setting, or a combination of settings, that cannot work; the message starts with its config key."""
+
+
+class RecordError(UserError):
+    """A data file or one of its records is malformed."""
+
+
+class MediaError(UserError):
+    """A video or image cannot be read; the message names the file and the cause."""

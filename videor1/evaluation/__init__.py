@@ -1,0 +1,1 @@
+"""Examining a policy: judgements, scores, and the report of a run."""

@@ -1,0 +1,146 @@
+"""Any Qwen2.5-VL folder under Lightning: validate, test and predict. Training stages build on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch.optim import AdamW
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, get_scheduler
+
+from videor1.data.datamodule import VideoDataModule
+from videor1.data.dataset import PromptBatch
+from videor1.errors import ConfigError
+from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
+from videor1.evaluation.scores import ScoreTable
+from videor1.policy.loading import load_policy, load_processor
+from videor1.rollout.engine import Engine
+from videor1.rollout.hf import HFEngine
+from videor1.rollout.loop import RolloutLoop, RolloutSettings
+from videor1.types import Group
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateSchedule:
+    """Learning rate over the steps of a run.
+
+    Args:
+        shape: "cosine" falls to `floor` of the peak at the last step, "constant" stays.
+        warmup_steps: steps over which the rate rises linearly from 0.
+        floor: what remains at the end of a cosine, as a share of the peak.
+    """
+
+    shape: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = 0
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps < 0:
+            raise ConfigError(f"model.schedule.warmup_steps must be at least 0, got {self.warmup_steps}")
+        if not 0 <= self.floor <= 1:
+            raise ConfigError(f"model.schedule.floor must lie in 0 … 1, got {self.floor}")
+
+    def build(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+        """The scheduler, stepped once an optimizer step."""
+        cosine = self.shape == "cosine"
+        return get_scheduler(
+            "cosine_with_min_lr" if cosine else "constant_with_warmup",
+            optimizer,
+            num_warmup_steps=self.warmup_steps,
+            num_training_steps=steps,
+            scheduler_specific_kwargs={"min_lr_rate": self.floor} if cosine else None,
+        )
+
+
+class PolicyModule(LightningModule):
+    """Holds the policy and everything that only reads it.
+
+    Args:
+        policy: Hugging Face folder (or hub name) of a Qwen2.5-VL.
+        optimizer: made with the policy's parameters; one-dimensional ones are not decayed.
+        schedule: learning rate over the run.
+        evaluation: how validation examines the model.
+        max_rows: most responses decoded side by side by the Hugging Face engine.
+        seed: of rollouts and frame orders; the command line sets it to seed_everything.
+    """
+
+    passes_per_block = 1  # how often the data module shows each accumulation block in a row
+
+    def __init__(
+        self,
+        policy: str,
+        *,
+        optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
+        schedule: LearningRateSchedule = LearningRateSchedule(),
+        evaluation: EvaluationSettings = EvaluationSettings(),
+        max_rows: int = 512,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.policy_path = policy
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.evaluation = evaluation
+        self.max_rows = max_rows
+        self.seed = seed
+        self.model: Qwen2_5_VLForConditionalGeneration | None = None
+        self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
+        self.processor: Qwen2_5_VLProcessor = load_processor(policy)
+
+    @property
+    def policy(self) -> Qwen2_5_VLForConditionalGeneration:
+        """The policy's weights, once `configure_model` has run."""
+        assert self.model is not None, "the policy is loaded by configure_model"
+        return self.model
+
+    def configure_model(self) -> None:
+        """Loads the weights inside the strategy's context; runs again before every entry point."""
+        if self.model is None:
+            self.model = load_policy(self.policy_path, dtype=torch.get_default_dtype())
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
+        optimizer = self.optimizer(
+            [
+                {"params": [parameter for parameter in trained if parameter.ndim > 1]},
+                {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+            ]
+        )
+        scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def engine(self) -> Engine:
+        """The rollout engine on this policy."""
+        return HFEngine(self.policy, self.processor, max_rows=self.max_rows)
+
+    def on_validation_epoch_start(self) -> None:
+        self.evaluator = Evaluator(self.engine(), self.evaluation, seed=self.seed)
+        datamodule: VideoDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.table = ScoreTable(datamodule.validation_sources).to(self.device)
+
+    def validation_step(self, batch: PromptBatch, batch_idx: int) -> dict[str, list[Judgement]]:
+        judgements = self.evaluator.judge(
+            batch.prompts, stream=batch_idx * self.trainer.world_size + self.global_rank
+        )
+        self.table.update(judgements)
+        return {"judgements": judgements}
+
+    def on_validation_epoch_end(self) -> None:
+        self.scores = self.table.compute()
+        for family, cells in self.scores["families"].items():
+            for decoding, by_order in cells.items():
+                for order, value in by_order.items():
+                    if value is not None:
+                        self.log(f"validation/{family}/{decoding}/{order}", value, rank_zero_only=True)
+
+    on_test_epoch_start = on_validation_epoch_start
+    test_step = validation_step
+    on_test_epoch_end = on_validation_epoch_end
+
+    def predict_step(self, batch: PromptBatch, batch_idx: int) -> tuple[Group, ...]:
+        settings = RolloutSettings(group_size=1, shuffled_size=0, sampling=self.evaluation.sampling)
+        return RolloutLoop(self.engine(), settings, seed=self.seed).collect(batch.prompts, step=batch_idx)

@@ -1,0 +1,42 @@
+"""SFT cold start: the policy learns to write the chains of thought of the CoT file."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from videor1.data.dataset import PromptBatch
+from videor1.errors import RecordError
+from videor1.modules.policy import PolicyModule
+from videor1.objective import sft_loss
+from videor1.policy.group_pass import score_responses
+from videor1.policy.loading import end_token_ids
+from videor1.types import Record
+
+
+class SFTModule(PolicyModule):
+    """Cross-entropy on the response alone; the released code also trained on the prompt's tokens."""
+
+    def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
+        targets = [[self._target_ids(prompt.record)] for prompt in batch.prompts]
+        scored = score_responses(self.policy, batch.prompts, targets)
+        loss = sft_loss(scored.logprobs, scored.mask)
+        self.log("loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        self.log("entropy", scored.entropy[scored.mask].mean(), batch_size=len(batch))
+        return loss
+
+    def _target_ids(self, record: Record) -> Tensor:
+        """(C,) ids of the target text and the end token."""
+        ids = self.processor.tokenizer(target_text(record), add_special_tokens=False)["input_ids"]
+        return torch.tensor([*ids, end_token_ids(self.policy)[0]], device=self.device)
+
+
+def target_text(record: Record) -> str:
+    """What the model is to write: `process + "\\n" + solution`.
+
+    Raises:
+        RecordError: a record without `process`, as in the RL files.
+    """
+    if record.process is None:
+        raise RecordError(f"record {record.problem_id}: SFT needs 'process'; is data.train a CoT file?")
+    return f"{record.process}\n{record.solution}"

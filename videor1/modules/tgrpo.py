@@ -1,0 +1,180 @@
+"""T-GRPO: grouped rollouts before the step, the clipped policy loss in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+from torch.optim import AdamW
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from videor1.data.dataset import PromptBatch
+from videor1.errors import ConfigError
+from videor1.evaluation.judge import EvaluationSettings
+from videor1.modules.experience import make_experience, reward_groups, score_groups
+from videor1.modules.metrics import StepMeans, rollout_means
+from videor1.modules.policy import LearningRateSchedule, PolicyModule
+from videor1.objective import Scale, policy_loss
+from videor1.policy.group_pass import GroupPass
+from videor1.policy.loading import load_reference, unspeakable_token_ids
+from videor1.rewards import RewardSettings
+from videor1.rollout.loop import RolloutLoop, RolloutSettings
+from videor1.types import Experience, Group
+
+_BAR = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
+
+
+class TGRPOModule(PolicyModule):
+    """Trains the policy by T-GRPO (arXiv 2503.21776).
+
+    `on_train_batch_start` collects the rollouts of a batch, `training_step` is only the loss. One block of
+    accumulated batches is one optimizer step; with `inner_updates` above 1 the block comes again and is
+    learned from again, with ratios to the policy that sampled.
+
+    Args:
+        policy: Hugging Face folder of the SFT model; also the frozen reference.
+        rollout: groups and sampling.
+        rewards: what a response earns.
+        beta: weight of the KL term to the reference; 0 does without a reference.
+        clip_low: the ratio counts no less than 1 - clip_low.
+        clip_high: the ratio counts no more than 1 + clip_high.
+        inner_updates: optimizer steps taken on each block of rollouts.
+        scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
+        optimizer: see PolicyModule.
+        schedule: see PolicyModule.
+        evaluation: see PolicyModule.
+        max_rows: see PolicyModule.
+        seed: see PolicyModule.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        *,
+        rollout: RolloutSettings = RolloutSettings(),
+        rewards: RewardSettings = RewardSettings(),
+        beta: float = 0.04,
+        clip_low: float = 0.2,
+        clip_high: float = 0.2,
+        inner_updates: int = 1,
+        scale: Scale = "std",
+        optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
+        schedule: LearningRateSchedule = LearningRateSchedule(),
+        evaluation: EvaluationSettings = EvaluationSettings(),
+        max_rows: int = 512,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            policy,
+            optimizer=optimizer,
+            schedule=schedule,
+            evaluation=evaluation,
+            max_rows=max_rows,
+            seed=seed,
+        )
+        _check(rollout, beta, clip_low, inner_updates)
+        self.rollout = rollout
+        self.rewards = rewards
+        self.beta, self.clip_low, self.clip_high = beta, clip_low, clip_high
+        self.passes_per_block = inner_updates
+        self.scale = scale
+        self.reference: Qwen2_5_VLForConditionalGeneration | None = None
+        self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it
+        self.strict_loading = False  # checkpoints leave the reference out
+
+    def configure_model(self) -> None:
+        super().configure_model()
+        if self.beta > 0 and self.reference is None:
+            self.reference = load_reference(self.policy_path, dtype=torch.get_default_dtype())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = _without_reference(checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        expected = set(_without_reference(self.state_dict()))
+        if wrong := expected.symmetric_difference(checkpoint["state_dict"]):
+            raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
+
+    def on_fit_start(self) -> None:
+        self.loop = RolloutLoop(self.engine(), self.rollout, seed=self.seed)
+        self.forbidden = torch.tensor(unspeakable_token_ids(self.policy, self.processor), device=self.device)
+
+    def on_train_batch_start(self, batch: PromptBatch, batch_idx: int) -> None:
+        block, place = divmod(batch_idx, self.trainer.accumulate_grad_batches)
+        if block % self.passes_per_block == 0 or place not in self.experiences:
+            self.experiences[place] = self._collect(batch, place)
+
+    def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
+        experience = self.experiences[batch_idx % self.trainer.accumulate_grad_batches]
+        scored = self._score(self.policy, experience.groups)
+        result = policy_loss(
+            scored.logprobs,
+            scored.mask,
+            experience.advantages,
+            old_logprobs=experience.old_logprobs,
+            reference_logprobs=experience.reference_logprobs,
+            beta=self.beta,
+            clip_low=self.clip_low,
+            clip_high=self.clip_high,
+        )
+        means = StepMeans()
+        means.add("loss", result.loss)
+        means.add("policy/kl", result.kl)
+        means.add("policy/ratio", result.ratio)
+        means.add("policy/clip_share", result.clip_share)
+        means.add("policy/entropy", scored.entropy[scored.mask])
+        self._log(means)
+        return result.loss
+
+    def _collect(self, batch: PromptBatch, place: int) -> Experience:
+        started = time.perf_counter()
+        stream = self.global_rank * self.trainer.accumulate_grad_batches + place
+        groups = self.loop.collect(batch.prompts, step=self.global_step, stream=stream)
+        sampled = time.perf_counter()
+        rewards = reward_groups(groups, self.rewards)
+        rewarded = time.perf_counter()
+        with torch.no_grad():
+            old = self._score(self.policy, groups).logprobs if self.passes_per_block > 1 else None
+            reference = self._score(self.reference, groups).logprobs if self.reference is not None else None
+        experience = make_experience(groups, rewards, scale=self.scale, old=old, reference=reference)
+        means = rollout_means(experience, scale=self.scale)
+        means.add("seconds/rollout", sampled - started)
+        means.add("seconds/reward", rewarded - sampled)
+        means.add("seconds/reference", time.perf_counter() - rewarded)
+        self._log(means)
+        return experience
+
+    def _score(self, model: Qwen2_5_VLForConditionalGeneration, groups: tuple[Group, ...]) -> GroupPass:
+        return score_groups(
+            model, groups, forbidden=self.forbidden, temperature=self.rollout.sampling.temperature
+        )
+
+    def _log(self, means: StepMeans) -> None:
+        for name, value in means.reduce(self.trainer.strategy).items():
+            self.log(name, value, prog_bar=name in _BAR, batch_size=1)
+
+
+def _check(rollout: RolloutSettings, beta: float, clip_low: float, inner_updates: int) -> None:
+    if rollout.group_size < 2:
+        raise ConfigError(
+            f"model.rollout.group_size must be at least 2, got {rollout.group_size}:"
+            " an advantage compares the responses of a group"
+        )
+    if rollout.sampling.temperature == 0:
+        raise ConfigError(
+            "model.rollout.sampling.temperature must be above 0: greedy responses are all alike"
+        )
+    if beta < 0:
+        raise ConfigError(f"model.beta must be at least 0, got {beta}")
+    if not 0 <= clip_low <= 1:
+        raise ConfigError(f"model.clip_low must lie in 0 … 1, got {clip_low}")
+    if inner_updates < 1:
+        raise ConfigError(f"model.inner_updates must be at least 1, got {inner_updates}")
+
+
+def _without_reference(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if not name.startswith("reference.")}

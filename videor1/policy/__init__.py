@@ -1,0 +1,1 @@
+"""The model: loading, positions, embeddings, and the group pass that scores responses."""

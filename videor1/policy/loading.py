@@ -1,0 +1,64 @@
+"""Hugging Face folder → policy, frozen reference, processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+
+from videor1.errors import ConfigError
+
+
+def load_policy(
+    path: str, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa"
+) -> Qwen2_5_VLForConditionalGeneration:
+    """A Qwen2.5-VL of any size, ready to train.
+
+    Raises:
+        ConfigError: the folder is missing or holds another kind of model.
+    """
+    _check_folder(path)
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        path, dtype=dtype, attn_implementation=attention
+    )
+    return model.train()
+
+
+def load_reference(
+    path: str, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa"
+) -> Qwen2_5_VLForConditionalGeneration:
+    """The same model, frozen: what the KL term holds the policy to."""
+    return load_policy(path, dtype=dtype, attention=attention).eval().requires_grad_(False)
+
+
+def load_processor(path: str) -> Qwen2_5_VLProcessor:
+    """Tokenizer, chat template and pixel processing of the same folder."""
+    _check_folder(path)
+    return AutoProcessor.from_pretrained(path)
+
+
+def end_token_ids(model: Qwen2_5_VLForConditionalGeneration) -> list[int]:
+    """Ids that end a response, from the model's generation config."""
+    ids = model.generation_config.eos_token_id
+    return [ids] if isinstance(ids, int) else list(ids)
+
+
+def unspeakable_token_ids(
+    model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor
+) -> list[int]:
+    """Ids that no response may contain: vision and chat tokens, and rows past the tokenizer.
+
+    A sampled vision token could not be scored again (features and tokens would not match). Sampling and
+    scoring both leave these ids out of the softmax, so the two stay one distribution.
+    """
+    special = {id_ for id_, token in processor.tokenizer.added_tokens_decoder.items() if token.special}
+    beyond: Iterable[int] = range(len(processor.tokenizer), model.get_output_embeddings().weight.shape[0])
+    return sorted((special | set(beyond)) - set(end_token_ids(model)))
+
+
+def _check_folder(path: str) -> None:
+    # a bare hub name ("Qwen/Qwen2.5-VL-7B-Instruct") is left to transformers; a path that is not there is not
+    if not (Path(path) / "config.json").is_file() and (path.count("/") != 1 or Path(path).parent.is_dir()):
+        raise ConfigError(f"model.policy: no Hugging Face model folder at '{path}' (config.json is missing)")

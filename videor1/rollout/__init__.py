@@ -1,0 +1,1 @@
+"""Prompts → groups of responses, to ordered and to shuffled frames."""

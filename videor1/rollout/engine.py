@@ -1,0 +1,44 @@
+"""What a rollout engine is: prompts in, responses out. The modules know this file, not the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from videor1.errors import ConfigError
+from videor1.types import Prompt, Response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Args:
+        max_new_tokens: longest response; a longer one is cut off and counts as unfinished.
+        temperature: divides the logits; 0 takes the likeliest token.
+        top_p: smallest set of tokens with this much probability. Below 1 the sampled distribution is no
+            longer the one that is trained, which biases the importance ratio.
+    """
+
+    max_new_tokens: int = 768
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ConfigError(f"sampling.max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        if self.temperature < 0:
+            raise ConfigError(f"sampling.temperature must be at least 0, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"sampling.top_p must lie in (0, 1], got {self.top_p}")
+
+
+class Engine(Protocol):
+    """Samples responses from the policy as it is now."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
+    ) -> list[list[Response]]:
+        """`counts[i]` responses to `prompts[i]`; the same arguments and weights give the same responses."""
+        ...

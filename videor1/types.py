@@ -1,0 +1,110 @@
+"""The values that flow through videor1, in the order in which they come to be.
+
+    Record ─▶ Clip ─▶ Prompt ─▶ Response/Group ─▶ Rewards ─▶ Experience
+
+Each stage receives the value before it and returns the next. All are frozen; shapes and units stand
+beside the fields. `B` questions a batch, `G` ordered and `G~` shuffled responses a question, `N` rows
+(responses of all questions, question by question), `P` prompt tokens, `C` response tokens, `L` the
+longest response of a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from torch import Tensor
+
+DataType = Literal["video", "image"]
+ProblemType = Literal["multiple choice", "numerical", "OCR", "free-form", "regression"]
+PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One question of a Video-R1 data file, as published (`path` is relative to the data root)."""
+
+    problem_id: int | str
+    problem: str
+    data_type: DataType
+    problem_type: ProblemType
+    options: tuple[str, ...]  # ("A. left", "B. right"); empty unless multiple choice
+    solution: str  # "<answer>B</answer>"
+    path: str
+    data_source: str
+    process: str | None = None  # "<think>…</think>": only the CoT files have it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """Decoded, resized frames and the one record of their timing that everything downstream reads."""
+
+    frames: np.ndarray  # (T, H, W, 3) uint8 RGB; H and W multiples of 28; T even for a video, 1 for an image
+    indices: tuple[int, ...]  # T source frame numbers
+    fps: float  # sampled frames a second: T / total_frames * source_fps; 0.0 for an image
+    source_fps: float  # 0.0 for an image
+    total_frames: int
+    path: str
+
+    @property
+    def is_video(self) -> bool:
+        return self.source_fps > 0
+
+    @property
+    def seconds_per_grid(self) -> float:
+        """Seconds between two rows of the temporal grid (a row is 2 frames); 0.0 for an image."""
+        return 2.0 / self.fps if self.is_video else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A question as the model reads it."""
+
+    record: Record
+    clip: Clip
+    input_ids: Tensor  # (P,) int64, one id per vision token included
+    pixel_values: Tensor  # (t*h*w, 3*2*14*14) float32 patches, normalised
+    grid_thw: Tensor  # (1, 3) int64 patches in time, height, width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One sampled continuation of a prompt."""
+
+    token_ids: Tensor  # (C,) int64, the end token included when the response is finished
+    text: str  # decoded without the end token
+    finished: bool  # False when max_new_tokens cut it off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """All responses to one question: `ordered` are trained on, `shuffled` only measured (T-GRPO)."""
+
+    prompt: Prompt
+    ordered: tuple[Response, ...]  # G
+    shuffled: tuple[Response, ...]  # G~; empty for an image
+    permutation: tuple[int, ...]  # frame order that the shuffled responses saw; empty for an image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewards:
+    """The reward of each response of one group, term by term; `total` is what advantages are made of."""
+
+    accuracy: Tensor  # (G,) in [0, 1]
+    format: Tensor  # (G,) 0 or 1
+    temporal: Tensor  # (G,) 0 or alpha
+    length: Tensor  # (G,) 0 or omega
+    total: Tensor  # (G,) sum of the four
+    shuffled_accuracy: Tensor  # (G~,) in [0, 1]; empty for an image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """What one micro-batch learns from: B groups and everything about them that stays fixed in an update."""
+
+    groups: tuple[Group, ...]  # B
+    rewards: tuple[Rewards, ...]  # B
+    advantages: Tensor  # (N,), N = B * G, question by question
+    old_logprobs: Tensor | None  # (N, L) of the policy that sampled; None when it is the policy updated
+    reference_logprobs: Tensor | None  # (N, L); None when beta = 0

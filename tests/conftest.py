@@ -5,3 +5,59 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from videor1.data.frames import ClipSettings, read_clip, read_media
+from videor1.data.prompts import PromptBuilder, PromptTemplate
+from videor1.data.records import load_records
+from videor1.policy.loading import load_policy, load_processor
+from videor1.toyworld.__main__ import build
+from videor1.toyworld.tiny_model import TinyShape
+from videor1.toyworld.writer import WorldSettings
+from videor1.types import Prompt
+
+SMALL = WorldSettings(train=48, held_out_temporal=2, held_out_other=1)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A toy world of 48 training records with its tiny model, written once."""
+    root = tmp_path_factory.mktemp("world")
+    build(root, SMALL, TinyShape())
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_policy(world):
+    """The tiny model in evaluation mode; tests that train it take a copy or zero its gradients."""
+    torch.manual_seed(0)
+    return load_policy(str(world / "model")).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_processor(world):
+    return load_processor(str(world / "model"))
+
+
+@pytest.fixture(scope="session")
+def prompt_builder(tiny_processor) -> PromptBuilder:
+    return PromptBuilder(tiny_processor, PromptTemplate())
+
+
+@pytest.fixture(scope="session")
+def media_prompts(world, prompt_builder) -> dict[str, Prompt]:
+    """One prompt of each kind: a video, an image, and a longer, larger video whose sides differ."""
+    records = load_records(world / "train.json")
+    settings = ClipSettings(max_frames=8, video_max_pixels=3136, image_max_pixels=3136)
+    video = next(record for record in records if record.data_type == "video")
+    image = next(record for record in records if record.data_type == "image")
+    longer = read_clip(world / video.path, max_frames=16, min_pixels=8 * 784, max_pixels=12 * 784, fps=4.0)
+    return {
+        "video": prompt_builder.build(video, read_media(video, world, settings)),
+        "image": prompt_builder.build(image, read_media(image, world, settings)),
+        "long video": prompt_builder.build(video, longer),
+    }

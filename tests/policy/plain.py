@@ -9,8 +9,8 @@ from videor1.policy.embed import prompt_positions
 from videor1.types import Prompt
 
 
-def plain_logprobs(model, prompt: Prompt, response: Tensor, forbidden: Tensor | None = None) -> Tensor:
-    """(C,) log-probs of one response by the model's own forward, nothing shared, nothing packed."""
+def plain_distributions(model, prompt: Prompt, response: Tensor, forbidden: Tensor | None = None) -> Tensor:
+    """(C, vocabulary) log-probs before each token of a response, by the model's own forward, nothing packed."""
     ids = torch.cat([prompt.input_ids, response])[None]
     positions = prompt_positions(model, prompt)
     after = positions.max() + 1 + torch.arange(len(response))
@@ -28,5 +28,9 @@ def plain_logprobs(model, prompt: Prompt, response: Tensor, forbidden: Tensor | 
     ).logits[0]
     if forbidden is not None:
         logits = logits.index_fill(-1, forbidden, -torch.inf)
-    predicted = logits[len(prompt.input_ids) - 1 : -1].log_softmax(-1)
-    return predicted.gather(-1, response[:, None])[:, 0]
+    return logits[len(prompt.input_ids) - 1 : -1].log_softmax(-1)
+
+
+def plain_logprobs(model, prompt: Prompt, response: Tensor, forbidden: Tensor | None = None) -> Tensor:
+    """(C,) log-probs of the tokens of one response."""
+    return plain_distributions(model, prompt, response, forbidden).gather(-1, response[:, None])[:, 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.policy.plain import plain_logprobs
+from tests.policy.plain import plain_distributions
 from videor1.errors import ConfigError
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine
@@ -41,15 +41,11 @@ def test_greedy_equals_generate_for_images(engine, tiny_policy, media_prompts):
 def test_greedy_is_the_argmax_of_plain_scoring_for_videos(engine, tiny_policy, media_prompts):
     prompt = media_prompts["long video"]
     ((response,),) = engine.generate([prompt], [1], Sampling(max_new_tokens=8, temperature=0.0), seed=0)
-    forbidden = torch.tensor(engine.forbidden_ids)
-    chosen = response.token_ids
     with torch.no_grad():
-        for place in range(len(chosen)):
-            rivals = torch.randint(20, 300, (10,), generator=torch.Generator().manual_seed(place))
-            best = plain_logprobs(tiny_policy, prompt, chosen[: place + 1], forbidden)[-1]
-            for rival in rivals:
-                other = torch.cat([chosen[:place], rival[None]])
-                assert plain_logprobs(tiny_policy, prompt, other, forbidden)[-1] <= best + 1e-5
+        rows = plain_distributions(
+            tiny_policy, prompt, response.token_ids, torch.tensor(engine.forbidden_ids)
+        )
+    assert rows.argmax(-1).tolist() == response.token_ids.tolist()
 
 
 def test_prompts_of_different_length_and_kind_do_not_disturb_each_other(engine, media_prompts):
@@ -76,21 +72,21 @@ def test_counts_seeds_and_turns(engine, tiny_policy, tiny_processor, media_promp
 
 def test_special_tokens_are_never_sampled(engine, media_prompts):
     """A random model would sample vision tokens, and the response could not be scored again."""
-    (group,) = engine.generate([media_prompts["image"]], [64], Sampling(max_new_tokens=32), seed=1)
+    (group,) = engine.generate([media_prompts["image"]], [48], Sampling(max_new_tokens=24), seed=1)
     spoken = torch.cat([response.token_ids for response in group])
     assert not torch.isin(spoken, torch.tensor(engine.forbidden_ids)).any()
     assert set(engine.end_ids).isdisjoint(engine.forbidden_ids)
 
 
 def test_a_response_ends_at_its_first_end_token(engine, media_prompts):
-    (group,) = engine.generate([media_prompts["image"]], [256], Sampling(max_new_tokens=48), seed=2)
+    (group,) = engine.generate([media_prompts["image"]], [128], Sampling(max_new_tokens=32), seed=2)
     finished = [response for response in group if response.finished]
-    assert finished, "256 random responses of 48 tokens: some hit an end token"
+    assert finished, "128 random responses of 32 tokens: some hit an end token"
     for response in group:
         tokens = response.token_ids.tolist()
         assert not set(tokens[:-1]) & set(engine.end_ids)
         assert response.finished == (tokens[-1] in engine.end_ids)
-        assert response.finished or len(tokens) == 48
+        assert response.finished or len(tokens) == 32
 
 
 def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
@@ -99,12 +95,10 @@ def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
     (group,) = engine.generate([prompt], [4000], Sampling(max_new_tokens=1), seed=3)
     drawn = torch.stack([response.token_ids[0] for response in group])
     with torch.no_grad():
-        vocabulary = torch.arange(tiny_policy.get_output_embeddings().weight.shape[0])
-        forbidden = torch.tensor(engine.forbidden_ids)
-        probabilities = torch.stack(
-            [plain_logprobs(tiny_policy, prompt, token[None], forbidden)[0] for token in vocabulary[:400]]
-        ).exp()
-    share = torch.bincount(drawn, minlength=len(vocabulary))[:400] / len(drawn)
+        probabilities = plain_distributions(
+            tiny_policy, prompt, drawn[:1], torch.tensor(engine.forbidden_ids)
+        )[0].exp()
+    share = torch.bincount(drawn, minlength=len(probabilities)) / len(drawn)
     likely = probabilities > 0.01
     assert likely.any()
     deviation = (probabilities * (1 - probabilities) / len(drawn)).sqrt()
@@ -114,6 +108,7 @@ def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
     order = probabilities.argsort(descending=True)
     nucleus = int((probabilities[order].cumsum(0) < 0.1).sum()) + 1
     assert kept <= set(order[:nucleus].tolist())
+    assert len(kept) > 1
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def read_image(
     path = Path(path)
     try:
         with Image.open(path) as image:
-            frame = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            frame = np.array(ImageOps.exif_transpose(image).convert("RGB"))
         size = fit_size(*frame.shape[:2], min_pixels=min_pixels, max_pixels=max_pixels)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise MediaError(f"{path}: {_first_line(error)}") from error

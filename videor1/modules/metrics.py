@@ -22,7 +22,7 @@ class StepMeans:
 
     def add(self, name: str, values: Tensor | float) -> None:
         """Adds values (any shape, possibly empty) to the mean called `name`."""
-        values = torch.as_tensor(values, dtype=torch.float64)
+        values = torch.as_tensor(values).detach().double()
         total, count = self._sums.get(name, (0.0, 0.0))
         self._sums[name] = (total + float(values.sum()), count + values.numel())
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -68,10 +69,9 @@ def score_responses(
         use_cache=False,
     ).last_hidden_state
     states = hidden.flatten(0, 1)[packed.predictors]
-    pieces = [
-        checkpoint(_token_scores, model.lm_head, *chunk, forbidden, temperature, use_reentrant=False)
-        for chunk in zip(states.split(_CHUNK), packed.targets.split(_CHUNK), strict=True)
-    ]
+    chunks = list(zip(states.split(_CHUNK), packed.targets.split(_CHUNK), strict=True))
+    score = _token_scores if len(chunks) == 1 else partial(checkpoint, _token_scores, use_reentrant=False)
+    pieces = [score(model.lm_head, *chunk, forbidden, temperature) for chunk in chunks]
     logprobs, entropy = (torch.cat(piece) for piece in zip(*pieces, strict=True))
     lengths = [len(response) for group in responses for response in group]
     return GroupPass(

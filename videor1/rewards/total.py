@@ -26,8 +26,8 @@ class RewardSettings:
     `alpha: 0`.
 
     Args:
-        rules: how accuracy is judged: "paper" is the tidy reading, "released" the authors' code, quirks and all.
-        correct_above: a response is correct, for both bonuses, when its accuracy is above this; in [0, 1).
+        rules: how accuracy is judged: "paper" is the tidy reading, "released" the authors' code.
+        correct_above: a response is correct, for both bonuses, when its accuracy is above this, in [0, 1).
         alpha: temporal bonus of a correct response; 0 switches it off.
         temporal_rule: when it is paid: share correct >= shuffled share ("paper"), or mean accuracy >=
             0.8 x shuffled mean accuracy ("released").

@@ -15,6 +15,8 @@ from videor1.policy.loading import end_token_ids, unspeakable_token_ids
 from videor1.rollout.engine import Sampling
 from videor1.types import Prompt, Response
 
+_DROP_SHARE = 0.25  # finished rows are dropped from the cache once they are more than this share
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prefill:
@@ -99,20 +101,26 @@ class HFEngine:
 
     def _decode(self, prefill: _Prefill, sampling: Sampling, generator: torch.Generator) -> Tensor:
         """(N, C) token ids; a row that has reached its end token repeats it."""
-        ends = torch.tensor(self.end_ids, device=self.model.device)
-        hidden, visible = prefill.hidden, prefill.visible
-        done = torch.zeros(len(hidden), dtype=torch.bool, device=hidden.device)
+        hidden, visible, position = prefill.hidden, prefill.visible, prefill.next_position
+        ends = torch.tensor(self.end_ids, device=hidden.device)
+        rows = torch.arange(len(hidden), device=hidden.device)  # those still decoded, done ones among them
+        done = torch.zeros_like(rows, dtype=torch.bool)
         tokens: list[Tensor] = []
         for step in range(sampling.max_new_tokens):
-            drawn = self._draw(hidden, sampling, generator)
-            tokens.append(torch.where(done, ends[0], drawn))
+            drawn = torch.where(done, ends[0], self._draw(hidden, sampling, generator))
+            tokens.append(ends[0].repeat(len(prefill.hidden)).index_copy(0, rows, drawn))
             done |= torch.isin(drawn, ends)
             if done.all() or step == sampling.max_new_tokens - 1:
                 break
+            if done.float().mean() > _DROP_SHARE:
+                kept = (~done).nonzero()[:, 0]
+                prefill.cache.batch_select_indices(kept)
+                rows, drawn, done = rows[kept], drawn[kept], done[kept]
+                visible, position = visible[kept], position[kept]
             visible = torch.cat([visible, visible.new_ones(len(visible), 1)], dim=1)
             hidden = self.model.model.language_model(
-                inputs_embeds=self.model.get_input_embeddings()(tokens[-1][:, None]),
-                position_ids=(prefill.next_position + step).expand(3, -1)[..., None],
+                inputs_embeds=self.model.get_input_embeddings()(drawn[:, None]),
+                position_ids=(position + step).expand(3, -1)[..., None],
                 attention_mask={"full_attention": visible[:, None, None, :]},
                 past_key_values=prefill.cache,
                 use_cache=True,
@@ -125,12 +133,15 @@ class HFEngine:
         logits[:, self.forbidden_ids] = -torch.inf
         if sampling.temperature == 0:
             return logits.argmax(-1)
-        probabilities = (logits / sampling.temperature).softmax(-1)
+        probabilities, ids = (logits / sampling.temperature).softmax(-1), None
         if sampling.top_p < 1:
-            ordered, order = probabilities.sort(-1, descending=True)
-            ordered[ordered.cumsum(-1) - ordered >= sampling.top_p] = 0
-            probabilities = torch.zeros_like(probabilities).scatter(-1, order, ordered)
-        return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+            probabilities, ids = probabilities.sort(-1, descending=True)
+            probabilities[probabilities.cumsum(-1) - probabilities >= sampling.top_p] = 0
+        # inverse of the cumulative distribution: one random number a row; multinomial draws one a token
+        cumulative = probabilities.double().cumsum(-1)
+        uniform = torch.rand(len(hidden), 1, generator=generator, device=hidden.device, dtype=torch.float64)
+        place = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
+        return (place if ids is None else ids.gather(-1, place))[:, 0]
 
     def _response(self, row: list[int]) -> Response:
         end = next((place for place, token in enumerate(row) if token in self.end_ids), None)

@@ -61,8 +61,8 @@ class TinyShape:
     """
 
     hidden: int = 128
-    layers: int = 4
-    vision_hidden: int = 64
+    layers: int = 3
+    vision_hidden: int = 96
     vision_layers: int = 2
     vocabulary: int = 512
     initializer_range: float = 0.05

@@ -35,7 +35,7 @@ class WorldSettings:
     """
 
     seed: int = 0
-    train: int = 6000
+    train: int = 8000
     held_out_temporal: int = 120
     held_out_other: int = 60
     blind_share: float = 0.7

@@ -5,8 +5,9 @@ Wires the classes that a config names; defines none itself. Errors of the input 
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -14,8 +15,23 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import UserError
+from videor1.errors import ConfigError, UserError
 from videor1.modules import PolicyModule
+
+_KEY = re.compile(r'Parser key "([^"]+)":?')
+
+
+class Parser(LightningArgumentParser):
+    """Says what is wrong with a command in one line, where jsonargparse prints every option there is."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        keys, told, cause = _KEY.findall(message)[:1], message, ex and ex.__cause__
+        while cause is not None:  # from the whole config inwards to the value itself
+            told = str(cause)
+            keys += [key for key in _KEY.findall(told)[:1] if key not in keys]
+            cause = cause.__cause__
+        told = re.sub(r"\s+", " ", _KEY.sub("", told)).strip(" :")
+        raise ConfigError(f"{'.'.join(keys)}: {told}" if keys else told) from ex
 
 
 class VideoR1CLI(LightningCLI):
@@ -41,6 +57,7 @@ def main(args: ArgsType = None) -> None:
         PolicyModule,
         VideoDataModule,
         subclass_mode_model=True,
+        parser_class=Parser,
         seed_everything_default=0,
         auto_configure_optimizers=False,
         save_config_kwargs={"overwrite": True},
@@ -49,8 +66,20 @@ def main(args: ArgsType = None) -> None:
     )
 
 
-if __name__ == "__main__":
+def run(args: ArgsType = None) -> int:
+    """`main`, with errors of the input as one line on stderr; returns the exit status."""
     try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+        main(args)
+    except (UserError, ValueError) as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__  # jsonargparse wraps what a constructor raises
+        if cause is None:
+            raise
+        print(f"error: {cause}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

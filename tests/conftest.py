@@ -15,19 +15,18 @@ from videor1.data.frames import ClipSettings, read_clip, read_media
 from videor1.data.prompts import PromptBuilder, PromptTemplate
 from videor1.data.records import load_records
 from videor1.policy.loading import load_policy, load_processor
-from videor1.toyworld.__main__ import build
-from videor1.toyworld.tiny_model import TinyShape
-from videor1.toyworld.writer import WorldSettings
+from videor1.toyworld.build import build
+from videor1.toyworld.settings import WorldSettings
 from videor1.types import Prompt
 
-SMALL = WorldSettings(train=48, held_out_temporal=2, held_out_other=1)
+SMALL = WorldSettings(train=48, held_out=2, held_out_other=1)
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> Path:
     """A toy world of 48 training records with its tiny model, written once."""
     root = tmp_path_factory.mktemp("world")
-    build(root, SMALL, TinyShape())
+    build(root, SMALL)
     return root
 
 

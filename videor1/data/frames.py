@@ -122,15 +122,15 @@ def read_clip(
         MediaError: the file is missing, is no video, is damaged, or has a size or rate that cannot be used.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"{path}: no such file")
     try:
+        if not path.is_file():
+            raise FileNotFoundError("no such file")
         reader = decord.VideoReader(str(path), num_threads=1)  # loader workers are the parallelism
         total, source_fps = len(reader), float(reader.get_avg_fps())
         indices = sample_indices(total, source_fps, max_frames=max_frames, fps=fps, min_frames=min_frames)
         frames = reader.get_batch(indices).asnumpy()
         size = fit_size(*frames.shape[1:3], min_pixels=min_pixels, max_pixels=max_pixels)
-    except (RuntimeError, DECORDError, ValueError) as error:
+    except (OSError, RuntimeError, DECORDError, ValueError) as error:
         raise MediaError(f"{path}: {_first_line(error)}") from error
     return Clip(
         frames=_resize(frames, size),
@@ -153,7 +153,7 @@ def read_image(
     path = Path(path)
     try:
         with Image.open(path) as image:
-            frame = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+            frame = _rgb(ImageOps.exif_transpose(image))
         size = fit_size(*frame.shape[:2], min_pixels=min_pixels, max_pixels=max_pixels)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise MediaError(f"{path}: {_first_line(error)}") from error
@@ -180,6 +180,13 @@ def read_media(record: Record, root: str | Path, settings: ClipSettings) -> Clip
         min_pixels=settings.min_pixels,
         max_pixels=settings.video_max_pixels,
     )
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8. 16-bit greys are scaled here: Pillow's own conversion clips them at 255."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return np.array(image.convert("RGB"))
 
 
 def _resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:

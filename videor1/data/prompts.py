@@ -39,6 +39,13 @@ class PromptTemplate:
     def __post_init__(self) -> None:
         if "{problem}" not in self.question:
             raise ConfigError(f"data.template.question must contain {{problem}}, got {self.question!r}")
+        try:
+            self.question.format(problem="", options="")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                "data.template.question: only {problem} and {options} are filled in, other braces are"
+                f" written twice; got {self.question!r}"
+            ) from error
         if missing := [kind for kind in PROBLEM_TYPES if kind not in self.hints]:
             raise ConfigError(f"data.template.hints lacks {missing}")
 

@@ -11,6 +11,7 @@ from videor1.errors import RecordError
 from videor1.types import PROBLEM_TYPES, Record
 
 _REQUIRED = ("problem", "data_type", "problem_type", "solution", "path")
+_OPTIONAL = ("data_source", "process")
 
 
 def load_records(path: str | Path) -> list[Record]:
@@ -31,6 +32,9 @@ def parse_record(raw: Any, *, where: str) -> Record:
     for key in _REQUIRED:
         if not isinstance(raw.get(key), str):
             raise RecordError(f"{where}: '{key}' must be a string, got {raw.get(key)!r}")
+    for key in _OPTIONAL:
+        if not isinstance(raw.get(key), str | None):
+            raise RecordError(f"{where}: '{key}' must be a string, got {raw[key]!r}")
     if raw["data_type"] not in ("video", "image"):
         raise RecordError(f"{where}: 'data_type' must be 'video' or 'image', got {raw['data_type']!r}")
     if raw["problem_type"] not in PROBLEM_TYPES:
@@ -68,7 +72,7 @@ def _read(path: Path) -> Iterator[Any]:
         except json.JSONDecodeError as error:
             raise RecordError(f"{path}: broken JSON at line {error.lineno}: {error.msg}") from error
         return
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(text.split("\n")):  # splitlines() also breaks at U+2028, inside strings
         if not line.strip():
             continue
         try:

@@ -1,0 +1,29 @@
+"""A callback that writes down what a run trained on, batch by batch, so that two runs can be compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lightning.pytorch import Callback
+
+
+class Recorder(Callback):
+    """Appends one line a batch to `seen.jsonl` in the run's folder."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        experiences = getattr(pl_module, "experiences", {})
+        line = {
+            "step": trainer.global_step,
+            "batch_idx": batch_idx,
+            "records": [prompt.record.problem_id for prompt in batch.prompts],
+            "loss": float(outputs["loss"]),
+            "sampled": [
+                response.token_ids.tolist()
+                for experience in experiences.values()
+                for group in experience.groups
+                for response in (*group.ordered, *group.shuffled)
+            ],
+        }
+        with (Path(trainer.default_root_dir) / "seen.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,172 @@
+"""Both stages end to end by the command line, on real files: what they learn from, log, leave and resume."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+import cli
+from videor1.policy.loading import load_policy
+
+ROOT = Path(__file__).parents[2]
+SHORT = [
+    "--data.workers",
+    "0",
+    "--trainer.enable_progress_bar",
+    "false",
+    "--trainer.enable_model_summary",
+    "false",
+]
+
+
+def fit(stage: str, world: Path, folder: Path, *arguments: str, policy: Path | None = None) -> list[dict]:
+    """Runs `fit` with the quickstart's config; returns what each batch was, as `Recorder` saw it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cli.main(
+        ["fit", "-c", str(ROOT / f"configs/quickstart/{stage}.yaml"), *SHORT]
+        + ["--data.root", str(world), "--model.policy", str(policy or world / "model")]
+        + ["--trainer.default_root_dir", str(folder), "--data.batch_size", "3"]
+        + ["--trainer.callbacks+", "tests.modules.recorder.Recorder", *arguments]
+    )
+    return [json.loads(line) for line in (folder / "seen.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+@pytest.fixture(scope="module")
+def sft(world, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sft")
+    fit("sft", world, folder, "--trainer.max_steps", "3", "--trainer.log_every_n_steps", "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tgrpo(world, sft, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tgrpo")
+    arguments = ["--trainer.max_steps", "3", "--model.rollout.sampling.max_new_tokens", "12"]
+    fit("tgrpo", world, folder, *arguments, policy=sft / "hf")
+    return folder
+
+
+def test_sft_learns_and_logs(sft):
+    logged = curves(sft)
+    losses = [value for _, value in logged["loss"]]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert {"entropy", "seconds/step", "seconds/backward"} <= set(logged)
+    assert json.loads((sft / "stage.json").read_text())["steps"] == 3
+
+
+@pytest.mark.parametrize("stage", ["sft", "tgrpo"])
+def test_export_opens_with_plain_transformers(stage, request, world):
+    folder = request.getfixturevalue(stage)
+    model = AutoModelForImageTextToText.from_pretrained(folder / "hf")
+    AutoProcessor.from_pretrained(folder / "hf")
+    before = load_policy(str(world / "model"))
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, weight in model.state_dict().items():
+        if f"model.{name}" in checkpoint:  # tied weights are saved once
+            assert torch.equal(weight, checkpoint[f"model.{name}"]), name
+    changed = [not torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True)]
+    assert all(changed)
+
+
+def test_tgrpo_logs_what_it_claims(tgrpo):
+    logged = curves(tgrpo)
+    wanted = {
+        "loss",
+        "policy/kl",
+        "policy/entropy",
+        "policy/ratio",
+        "policy/clip_share",
+        "group/zero_variance",
+    }
+    wanted |= {f"reward/{term}" for term in ("total", "accuracy", "format", "temporal", "length")}
+    wanted |= {"accuracy/ordered", "accuracy/shuffled", "accuracy/gap", "temporal/changed_groups"}
+    wanted |= {"response/tokens", "response/truncated", "length/mean", "length/q10", "length/q90"}
+    wanted |= {f"seconds/{part}" for part in ("rollout", "reward", "reference", "backward", "step", "data")}
+    assert wanted <= set(logged)
+    assert logged["policy/kl"][0][1] == pytest.approx(0.0, abs=1e-6)  # the policy starts as its reference
+    assert [value for _, value in logged["policy/ratio"]] == [1.0, 1.0, 1.0]
+
+
+def test_tgrpo_leaves_length_curve_and_samples(tgrpo):
+    with (tgrpo / "length_curve.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(float(row["step"])) for row in rows] == [1, 2, 3]
+    assert all(1 <= float(row["q10"]) <= float(row["mean"]) <= float(row["q90"]) <= 12 for row in rows)
+    assert (tgrpo / "length_curve.png").stat().st_size > 1000
+
+
+def test_checkpoints_leave_the_reference_out(tgrpo):
+    state = torch.load(tgrpo / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert state
+    assert not [name for name in state if name.startswith("reference")]
+
+
+@pytest.mark.parametrize("stage", ["sft", "tgrpo"])
+def test_resume_continues_steps_data_samples_and_losses(stage, world, sft, tmp_path):
+    """Stopped after 2 steps of 2 batches, in the middle of an epoch, and continued for 2 more."""
+    policy = sft / "hf" if stage == "tgrpo" else None
+    arguments = ["--trainer.accumulate_grad_batches", "2", "--model.schedule.shape", "constant"]
+    arguments += ["--model.rollout.sampling.max_new_tokens", "8"] if stage == "tgrpo" else []
+    whole = fit(stage, world, tmp_path / "whole", *arguments, "--trainer.max_steps", "4", policy=policy)
+    broken = tmp_path / "broken"
+    fit(stage, world, broken, *arguments, "--trainer.max_steps", "2", policy=policy)
+    again = ["--trainer.max_steps", "4", "--ckpt_path", "last"]
+    resumed = fit(stage, world, broken, *arguments, *again, policy=policy)
+    assert [row["step"] for row in resumed] == [0, 1, 1, 2, 2, 3, 3, 4]
+    for key in ("step", "batch_idx", "records", "sampled"):
+        assert [row[key] for row in resumed] == [row[key] for row in whole], key
+    assert [row["loss"] for row in resumed] == pytest.approx([row["loss"] for row in whole], abs=1e-6)
+    assert json.loads((broken / "stage.json").read_text())["steps"] == 4
+
+
+def test_inner_updates_learn_from_the_same_rollouts_twice(world, sft, tmp_path):
+    rows = fit(
+        "tgrpo",
+        world,
+        tmp_path,
+        *("--model.inner_updates", "2", "--trainer.accumulate_grad_batches", "2"),
+        *("--trainer.max_steps", "4", "--model.rollout.sampling.max_new_tokens", "8"),
+        *("--model.optimizer.init_args.lr", "0.01", "--model.schedule.warmup_steps", "0"),
+        policy=sft / "hf",
+    )
+    records = [row["records"] for row in rows]
+    assert records[0:2] == records[2:4]
+    assert records[4:6] == records[6:8]
+    assert rows[1]["sampled"] == rows[3]["sampled"]
+    assert rows[1]["sampled"] != rows[5]["sampled"]
+    ratios = [value for _, value in curves(tmp_path)["policy/ratio"]]
+    assert ratios[0] == pytest.approx(1.0, abs=1e-5)
+    assert abs(ratios[1] - 1.0) > 1e-4  # the second update has moved away from the policy that sampled
+
+
+def test_an_image_only_batch_and_no_reference(world, sft, tmp_path):
+    """beta = 0 needs no reference; a batch without videos has no shuffled group; neither is an error."""
+    records = json.loads((world / "train.json").read_text())
+    images = [record for record in records if record["data_type"] == "image"]
+    (tmp_path / "images.json").write_text(json.dumps(images), encoding="utf-8")
+    arguments = [
+        "--data.train",
+        str(tmp_path / "images.json"),
+        "--model.beta",
+        "0",
+        "--trainer.max_steps",
+        "1",
+    ]
+    arguments += ["--model.rollout.sampling.max_new_tokens", "8"]
+    fit("tgrpo", world, tmp_path / "run", *arguments, policy=sft / "hf")
+    logged = curves(tmp_path / "run")
+    assert "accuracy/shuffled" not in logged
+    assert logged["policy/kl"][0][1] == 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from typing import Any, NoReturn
 
 from lightning.pytorch import Trainer
@@ -15,9 +16,16 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import ConfigError, UserError
+from videor1.errors import ConfigError, MediaError, UserError
 from videor1.modules import PolicyModule
 
+_EXPECTED_WARNINGS = (
+    "'set_vital' is deprecated",  # torchdata calling torch
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning calling torch
+    r"Found \d+ module\(s\) in eval mode",  # the frozen reference
+    "You defined a `validation_step` but have no `val_dataloader`",  # validate is a command of its own
+)
+_QUALIFIED = f"{MediaError.__module__}.{MediaError.__qualname__}: "
 _KEY = re.compile(r'Parser key "([^"]+)":?')
 
 
@@ -53,6 +61,8 @@ class VideoR1CLI(LightningCLI):
 
 def main(args: ArgsType = None) -> None:
     """Runs one sub-command; `args` stands in for the command line."""
+    for expected in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=expected)
     VideoR1CLI(
         PolicyModule,
         VideoDataModule,
@@ -76,7 +86,8 @@ def run(args: ArgsType = None) -> int:
             cause = cause.__cause__  # jsonargparse wraps what a constructor raises
         if cause is None:
             raise
-        print(f"error: {cause}", file=sys.stderr)
+        told = str(cause).strip().splitlines()[-1]  # a loader's worker puts its own traceback before it
+        print(f"error: {told.removeprefix(_QUALIFIED)}", file=sys.stderr)
         return 2
     return 0
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from videor1.modules import PolicyModule
 from videor1.rewards import extract_answer
 from videor1.types import Group
 
@@ -17,12 +18,13 @@ class ShowAnswers(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: tuple[Group, ...],
+        outputs: Any,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        for group in outputs:
+        assert isinstance(pl_module, PolicyModule)
+        for group in pl_module.predicted:
             print(describe(group))
 
 

@@ -45,7 +45,7 @@ def test_python_commands_run_as_written(tmp_path, monkeypatch, capsys):
             assert words[2] == "videor1.toyworld"
             assert toyworld([*words[3:], *short]) == 0
             world = tmp_path / "runs/quickstart/world"
-            shutil.copy(next((world / "videos").iterdir()), tmp_path / "my.mp4")
+            shutil.copy(next((world / "videos").rglob("*.mp4")), tmp_path / "my.mp4")
             (tmp_path / "my_data").symlink_to(world)
             (tmp_path / "my_model").symlink_to(world / "model")
             shutil.copy(world / "train.json", world / "my_records.json")

@@ -12,7 +12,8 @@ class Recorder(Callback):
     """Appends one line a batch to `seen.jsonl` in the run's folder."""
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        experiences = getattr(pl_module, "experiences", {})
+        experiences = getattr(pl_module, "experiences", None)
+        place = batch_idx % trainer.accumulate_grad_batches
         line = {
             "step": trainer.global_step,
             "batch_idx": batch_idx,
@@ -20,8 +21,7 @@ class Recorder(Callback):
             "loss": float(outputs["loss"]),
             "sampled": [
                 response.token_ids.tolist()
-                for experience in experiences.values()
-                for group in experience.groups
+                for group in (experiences[place].groups if experiences else ())
                 for response in (*group.ordered, *group.shuffled)
             ],
         }

@@ -127,6 +127,9 @@ class VideoDataModule(LightningDataModule):
             passes=self._trainer.lightning_module.passes_per_block,
             seed=self.seed,
         )
+        # counted in batches: Lightning's own epoch also rises when max_steps ends a run in mid-epoch
+        progress = self._trainer.fit_loop.epoch_loop.batch_progress
+        sampler.epoch = lambda: progress.total.ready // len(sampler)
         return self._loader(records, sampler)
 
     def val_dataloader(self) -> StatefulDataLoader | list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -28,6 +28,7 @@ class BlockSampler(Sampler[list[int]]):
         accumulate: int = 1,
         passes: int = 1,
         seed: int = 0,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
         if records < 1:
             raise ValueError(f"records must be at least 1, got {records}")
@@ -35,17 +36,14 @@ class BlockSampler(Sampler[list[int]]):
         self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
         self.accumulate, self.passes = accumulate, passes
-        self.seed, self.epoch = seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch, also after a resume."""
-        self.epoch = epoch
+        self.seed = seed
+        self.epoch = epoch  # asked at the start of each iteration
 
     def __len__(self) -> int:
         return -(-self.records // self._block_size) * self.accumulate * self.passes
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.records)
+        order = np.random.default_rng([self.seed, self.epoch()]).permutation(self.records)
         batches = self.world_size * self.accumulate
         for start in range(0, self.records, self._block_size):
             block = order[start : start + self._block_size]

@@ -89,6 +89,7 @@ class PolicyModule(LightningModule):
         self.seed = seed
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
         self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
+        self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
 
     @property
@@ -141,6 +142,8 @@ class PolicyModule(LightningModule):
     test_step = validation_step
     on_test_epoch_end = on_validation_epoch_end
 
-    def predict_step(self, batch: PromptBatch, batch_idx: int) -> tuple[Group, ...]:
+    def predict_step(self, batch: PromptBatch, batch_idx: int) -> list[str]:
         settings = RolloutSettings(group_size=1, shuffled_size=0, sampling=self.evaluation.sampling)
-        return RolloutLoop(self.engine(), settings, seed=self.seed).collect(batch.prompts, step=batch_idx)
+        loop = RolloutLoop(self.engine(), settings, seed=self.seed)
+        self.predicted = loop.collect(batch.prompts, step=batch_idx)
+        return [group.ordered[0].text for group in self.predicted]

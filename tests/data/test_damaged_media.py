@@ -13,8 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 import pytest
 from PIL import Image
-from videos import COLOURS, write_video
 
+from tests.data.videos import COLOURS, write_video
 from videor1.data.frames import read_clip
 from videor1.errors import MediaError
 

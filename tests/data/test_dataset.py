@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 from torchdata.stateful_dataloader import StatefulDataLoader
-from videos import COLOURS, write_video
 
+from tests.data.videos import COLOURS, write_video
 from videor1.data.dataset import PromptBatch, PromptDataset
 from videor1.data.frames import ClipSettings
 from videor1.errors import MediaError

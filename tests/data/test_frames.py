@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from videos import COLOURS, decode_all, real_video, write_video
 
+from tests.data.videos import COLOURS, decode_all, real_video, write_video
 from videor1.data.frames import ClipSettings, read_clip, read_media
 from videor1.types import Record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,7 @@ ORDERS = ("ordered", "shuffled")
 def mean_relative_accuracy(prediction: float, target: float) -> float:
     """Official MRA of VSI-Bench: mean over theta in {0.50, 0.55, …, 0.95} of [|p − t| / |t| ≤ 1 − theta].
 
-    The bounds 1 − theta are 0.50, 0.45, …, 0.05, rounded to
-    decimals, so that ties count as the formula says.
+    A tie counts, also where floating point puts it a hair beyond its bound: an error of 0.1 meets 1 − 0.9.
 
     Raises:
         ValueError: target 0, for which a relative error does not exist.
@@ -27,7 +27,8 @@ def mean_relative_accuracy(prediction: float, target: float) -> float:
     if target == 0:
         raise ValueError("mean_relative_accuracy needs a target other than 0")
     error = abs(prediction - target) / abs(target)
-    return sum(error <= round(0.05 * k, 2) for k in range(1, 11)) / 10
+    bounds = [0.05 * k for k in range(1, 11)]
+    return sum(error <= bound or math.isclose(error, bound) for bound in bounds) / 10
 
 
 class ScoreTable(Metric):

@@ -61,7 +61,7 @@ control: $(STAMP)  ## after quickstart: SFT continued for as long as T-GRPO took
 	$(call EXAMINE,control)
 	$(PY) -m videor1.evaluation.report $(RUN)
 
-test: lint  ## ruff, mypy, then the tests (PYTEST_ARGS='-m nightly' for the slow ones)
+test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## ruff and mypy

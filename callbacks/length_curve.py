@@ -51,7 +51,7 @@ class LengthCurve(Callback):
         self.rows.append(row)
         curves = {f"length/{key}": value for key, value in row.items() if key != "step" and value == value}
         for logger in trainer.loggers:
-            logger.log_metrics(curves, step=trainer.global_step)
+            logger.log_metrics(curves, step=trainer.global_step - 1)  # where the step's other curves are
             if (
                 isinstance(logger, TensorBoardLogger)
                 and self.histogram_every

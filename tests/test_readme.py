@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from videor1.evaluation.report import main as report
 from videor1.toyworld.__main__ import main as toyworld
 
 ROOT = Path(__file__).parents[1]
@@ -36,12 +37,14 @@ def test_python_commands_run_as_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     commands = [shlex.split(line) for line in LINES if line.startswith("python ")]
-    assert len(commands) >= 7
+    assert len(commands) >= 9
     for words in commands:
         short = [
             flag for word, flags in SHORT.items() if any(word in w for w in words[1:5]) for flag in flags
         ]
-        if words[1] == "-m":
+        if words[2] == "videor1.evaluation.report":
+            report(Path(words[3]))
+        elif words[1] == "-m":
             assert words[2] == "videor1.toyworld"
             assert toyworld([*words[3:], *short]) == 0
             world = tmp_path / "runs/quickstart/world"
@@ -49,6 +52,7 @@ def test_python_commands_run_as_written(tmp_path, monkeypatch, capsys):
             (tmp_path / "my_data").symlink_to(world)
             (tmp_path / "my_model").symlink_to(world / "model")
             shutil.copy(world / "train.json", world / "my_records.json")
+            shutil.copy(world / "cot.json", world / "my_cot.json")
         else:
             assert words[1] == "cli.py"
             assert cli.run([*words[2:], *short]) == 0, words

@@ -9,7 +9,7 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """A setting, or a combination of settings, that cannot work; the message starts with its config key."""
+    """A setting, or a combination of settings, that cannot work; the message names the config key."""
 
 
 class RecordError(UserError):

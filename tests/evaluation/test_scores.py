@@ -16,6 +16,9 @@ def judged(
 ):
     return Judgement(
         problem_id=record,
+        problem="",
+        solution="",
+        problem_type="numerical",
         data_source=source,
         data_type=kind,
         decoding=decoding,

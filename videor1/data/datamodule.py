@@ -129,12 +129,12 @@ class VideoDataModule(LightningDataModule):
         )
         # counted in batches: Lightning's own epoch also rises when max_steps ends a run in mid-epoch
         progress = self._trainer.fit_loop.epoch_loop.batch_progress
-        sampler.epoch = lambda: progress.total.ready // len(sampler)
+        sampler.epoch = lambda: progress.total.ready // self._trainer.num_training_batches
         return self._loader(records, sampler)
 
     def val_dataloader(self) -> StatefulDataLoader | list[Any]:
         """Every record once over all ranks."""
-        if self.validate is None:
+        if self.validate is None and self._trainer.state.fn == "fit":
             return []
         mine = range(self._trainer.global_rank, len(self._records("validate")), self._trainer.world_size)
         batches = [

@@ -44,6 +44,9 @@ class Judgement:
     """One response and its marks."""
 
     problem_id: int | str
+    problem: str
+    solution: str
+    problem_type: str
     data_source: str
     data_type: str
     decoding: Decoding
@@ -94,6 +97,9 @@ class Evaluator:
     def _of_response(self, record: Record, response: Response, decoding: Decoding, order: Order) -> Judgement:
         return Judgement(
             problem_id=record.problem_id,
+            problem=record.problem,
+            solution=record.solution,
+            problem_type=record.problem_type,
             data_source=record.data_source,
             data_type=record.data_type,
             decoding=decoding,

@@ -6,7 +6,8 @@ import torch
 from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
-from videor1.objective import Scale, group_advantages
+from videor1.objective import PolicyLoss, Scale, group_advantages
+from videor1.policy.group_pass import GroupPass
 from videor1.types import Experience, Group, Rewards
 
 
@@ -38,12 +39,19 @@ class StepMeans:
         }
 
 
-def rollout_means(experience: Experience, *, scale: Scale) -> StepMeans:
-    """What the rollouts of a batch show; ordered against shuffled over videos alone."""
-    means = StepMeans()
+def add_rollouts(means: StepMeans, experience: Experience, *, scale: Scale) -> None:
+    """What the rollouts of a micro-batch show; ordered against shuffled over videos alone."""
     for group, reward in zip(experience.groups, experience.rewards, strict=True):
         _add_group(means, group, reward, scale)
-    return means
+
+
+def add_update(means: StepMeans, result: PolicyLoss, scored: GroupPass) -> None:
+    """What the loss of a micro-batch shows."""
+    means.add("loss", result.loss)
+    means.add("policy/kl", result.kl)
+    means.add("policy/ratio", result.ratio)
+    means.add("policy/clip_share", result.clip_share)
+    means.add("policy/entropy", scored.entropy[scored.mask])
 
 
 def _add_group(means: StepMeans, group: Group, reward: Rewards, scale: Scale) -> None:
@@ -63,7 +71,7 @@ def _add_group(means: StepMeans, group: Group, reward: Rewards, scale: Scale) ->
 
 
 def _temporal_acted(reward: Rewards, scale: Scale) -> float:
-    """1 when the temporal term moved an advantage of this group by more than 1 %, else 0."""
+    """1 when the temporal term moved an advantage of this group by more than 0.01, else 0."""
     with_bonus, without = (
         group_advantages(total[None], scale=scale) for total in (reward.total, reward.total - reward.temporal)
     )

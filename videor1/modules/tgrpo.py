@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from videor1.data.dataset import PromptBatch
 from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings
 from videor1.modules.experience import make_experience, reward_groups, score_groups
-from videor1.modules.metrics import StepMeans, rollout_means
+from videor1.modules.metrics import StepMeans, add_rollouts, add_update
 from videor1.modules.policy import LearningRateSchedule, PolicyModule
 from videor1.objective import Scale, policy_loss
 from videor1.policy.group_pass import GroupPass
@@ -42,6 +43,7 @@ class TGRPOModule(PolicyModule):
         beta: weight of the KL term to the reference; 0 does without a reference.
         clip_low: the ratio counts no less than 1 - clip_low.
         clip_high: the ratio counts no more than 1 + clip_high.
+        kl_clamp: bounds the log-ratio inside the KL term; null for no bound (the authors' code: 10).
         inner_updates: optimizer steps taken on each block of rollouts.
         scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
         optimizer: see PolicyModule.
@@ -60,6 +62,7 @@ class TGRPOModule(PolicyModule):
         beta: float = 0.04,
         clip_low: float = 0.2,
         clip_high: float = 0.2,
+        kl_clamp: float | None = None,
         inner_updates: int = 1,
         scale: Scale = "std",
         optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
@@ -76,14 +79,16 @@ class TGRPOModule(PolicyModule):
             max_rows=max_rows,
             seed=seed,
         )
-        _check(rollout, beta, clip_low, inner_updates)
+        _check(rollout, beta, clip_low, clip_high, inner_updates)
         self.rollout = rollout
         self.rewards = rewards
         self.beta, self.clip_low, self.clip_high = beta, clip_low, clip_high
+        self.kl_clamp = math.inf if kl_clamp is None else kl_clamp
         self.passes_per_block = inner_updates
         self.scale = scale
         self.reference: Qwen2_5_VLForConditionalGeneration | None = None
         self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it
+        self.means = StepMeans()  # of the block under way
         self.strict_loading = False  # checkpoints leave the reference out
 
     def configure_model(self) -> None:
@@ -96,7 +101,8 @@ class TGRPOModule(PolicyModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         expected = set(_without_reference(self.state_dict()))
-        if wrong := expected.symmetric_difference(checkpoint["state_dict"]):
+        found = checkpoint.get("state_dict")  # DeepSpeed keeps the weights in files of its own
+        if found is not None and (wrong := expected.symmetric_difference(found)):
             raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
 
     def on_fit_start(self) -> None:
@@ -120,14 +126,11 @@ class TGRPOModule(PolicyModule):
             beta=self.beta,
             clip_low=self.clip_low,
             clip_high=self.clip_high,
+            kl_clamp=self.kl_clamp,
         )
-        means = StepMeans()
-        means.add("loss", result.loss)
-        means.add("policy/kl", result.kl)
-        means.add("policy/ratio", result.ratio)
-        means.add("policy/clip_share", result.clip_share)
-        means.add("policy/entropy", scored.entropy[scored.mask])
-        self._log(means)
+        add_update(self.means, result, scored)
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
+            self._log_step()
         return result.loss
 
     def _collect(self, batch: PromptBatch, place: int) -> Experience:
@@ -141,11 +144,10 @@ class TGRPOModule(PolicyModule):
             old = self._score(self.policy, groups).logprobs if self.passes_per_block > 1 else None
             reference = self._score(self.reference, groups).logprobs if self.reference is not None else None
         experience = make_experience(groups, rewards, scale=self.scale, old=old, reference=reference)
-        means = rollout_means(experience, scale=self.scale)
-        means.add("seconds/rollout", sampled - started)
-        means.add("seconds/reward", rewarded - sampled)
-        means.add("seconds/reference", time.perf_counter() - rewarded)
-        self._log(means)
+        add_rollouts(self.means, experience, scale=self.scale)
+        self.means.add("seconds/rollout", sampled - started)
+        self.means.add("seconds/reward", rewarded - sampled)
+        self.means.add("seconds/reference", time.perf_counter() - rewarded)
         return experience
 
     def _score(self, model: Qwen2_5_VLForConditionalGeneration, groups: tuple[Group, ...]) -> GroupPass:
@@ -153,12 +155,19 @@ class TGRPOModule(PolicyModule):
             model, groups, forbidden=self.forbidden, temperature=self.rollout.sampling.temperature
         )
 
-    def _log(self, means: StepMeans) -> None:
-        for name, value in means.reduce(self.trainer.strategy).items():
-            self.log(name, value, prog_bar=name in _BAR, batch_size=1)
+    def _log_step(self) -> None:
+        """One point on each curve a step, over all its micro-batches; `self.log` would keep only the last."""
+        values = self.means.reduce(self.trainer.strategy)
+        self.means = StepMeans()
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.global_step)
+        bar = {name: value for name, value in values.items() if name in _BAR}
+        self.log_dict(bar, prog_bar=True, logger=False, batch_size=1)
 
 
-def _check(rollout: RolloutSettings, beta: float, clip_low: float, inner_updates: int) -> None:
+def _check(
+    rollout: RolloutSettings, beta: float, clip_low: float, clip_high: float, inner_updates: int
+) -> None:
     if rollout.group_size < 2:
         raise ConfigError(
             f"model.rollout.group_size must be at least 2, got {rollout.group_size}:"
@@ -172,6 +181,8 @@ def _check(rollout: RolloutSettings, beta: float, clip_low: float, inner_updates
         raise ConfigError(f"model.beta must be at least 0, got {beta}")
     if not 0 <= clip_low <= 1:
         raise ConfigError(f"model.clip_low must lie in 0 … 1, got {clip_low}")
+    if clip_high < 0:
+        raise ConfigError(f"model.clip_high must be at least 0, got {clip_high}")
     if inner_updates < 1:
         raise ConfigError(f"model.inner_updates must be at least 1, got {inner_updates}")
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from videor1.data.frames import ClipSettings, read_media
 from videor1.data.prompts import PromptBuilder
-from videor1.types import Prompt, Record
+from videor1.types import Clip, Prompt, Record
 
 
 class PromptBatch:
@@ -27,6 +29,15 @@ class PromptBatch:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Crosses from worker to trainer as three tensors a batch: each one sent costs a file descriptor."""
+        parts = [(p.record, p.clip, len(p.input_ids), len(p.pixel_values)) for p in self.prompts]
+        ids, pixels, grids = (
+            torch.cat([getattr(prompt, name) for prompt in self.prompts])
+            for name in ("input_ids", "pixel_values", "grid_thw")
+        )
+        return _rebuild, (parts, ids, pixels, grids)
+
     def to(self, device: torch.device | str) -> PromptBatch:
         """The same prompts with their tensors on `device`."""
         return PromptBatch(
@@ -40,6 +51,24 @@ class PromptBatch:
                 for prompt in self.prompts
             ]
         )
+
+
+def _rebuild(
+    parts: list[tuple[Record, Clip, int, int]], ids: Tensor, pixels: Tensor, grids: Tensor
+) -> PromptBatch:
+    columns = zip(
+        parts,
+        ids.split([tokens for _, _, tokens, _ in parts]),
+        pixels.split([patches for _, _, _, patches in parts]),
+        grids.split(1),
+        strict=True,
+    )
+    return PromptBatch(
+        [
+            Prompt(record=record, clip=clip, input_ids=own_ids, pixel_values=own_pixels, grid_thw=grid)
+            for (record, clip, _, _), own_ids, own_pixels, grid in columns
+        ]
+    )
 
 
 class PromptDataset(Dataset[PromptBatch]):

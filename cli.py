@@ -5,6 +5,7 @@ Wires the classes that a config names; defines none itself. Errors of the input 
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import warnings
@@ -63,6 +64,7 @@ def main(args: ArgsType = None) -> None:
     """Runs one sub-command; `args` stands in for the command line."""
     for expected in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=expected)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
     VideoR1CLI(
         PolicyModule,
         VideoDataModule,
@@ -74,6 +76,10 @@ def main(args: ArgsType = None) -> None:
         trainer_defaults={"callbacks": [ShowAnswers()], "use_distributed_sampler": False},
         args=args,
     )
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "Tip: For seamless cloud" not in record.getMessage()
 
 
 def run(args: ArgsType = None) -> int:

@@ -149,7 +149,13 @@ def test_inner_updates_learn_from_the_same_rollouts_twice(world, sft, tmp_path):
     assert records[4:6] == records[6:8]
     assert rows[1]["sampled"] == rows[3]["sampled"]
     assert rows[1]["sampled"] != rows[5]["sampled"]
-    ratios = [value for _, value in curves(tmp_path)["policy/ratio"]]
+    logged = curves(tmp_path)
+    assert [step for step, _ in logged["loss"]] == [0, 1, 2, 3]
+    halves = [row["loss"] for row in rows]  # Lightning has divided each by the number accumulated
+    means = [a + b for a, b in zip(halves[0::2], halves[1::2], strict=True)]
+    assert [value for _, value in logged["loss"]] == pytest.approx(means, abs=1e-6)
+    assert [step for step, _ in logged["reward/total"]] == [0, 2]  # fresh rollouts every second step
+    ratios = [value for _, value in logged["policy/ratio"]]
     assert ratios[0] == pytest.approx(1.0, abs=1e-5)
     assert abs(ratios[1] - 1.0) > 1e-4  # the second update has moved away from the policy that sampled
 

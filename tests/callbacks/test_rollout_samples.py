@@ -1,0 +1,41 @@
+"""Samples in TensorBoard: every reward term, both orders, and model text that stays text."""
+
+from __future__ import annotations
+
+import torch
+
+from callbacks.rollout_samples import RolloutSamples, frame_strip
+from videor1.types import Group, Response, Rewards
+
+
+def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media_prompts):
+    hostile = "<script>alert(1)</script> | `code`\n# heading"
+    answer = Response(token_ids=torch.zeros(3, dtype=torch.long), text=hostile, finished=True)
+    group = Group(
+        prompt=media_prompts["video"], ordered=(answer,) * 2, shuffled=(answer,), permutation=(1, 0, 3, 2)
+    )
+    rewards = Rewards(
+        accuracy=torch.tensor([1.0, 0.25]),
+        format=torch.tensor([1.0, 0.0]),
+        temporal=torch.tensor([0.3, 0.3]),
+        length=torch.tensor([0.2, 0.0]),
+        total=torch.tensor([2.5, 0.55]),
+        shuffled_accuracy=torch.tensor([0.75]),
+    )
+    rows = RolloutSamples(responses=2)._table(group, rewards).splitlines()[2:]
+    assert len(rows) == 5  # head, rule, two ordered, one shuffled
+    assert rows[2].startswith("| ordered | 2.50 | 1.00 | 1.00 | 0.30 | 0.20 | ")
+    assert rows[3].startswith("| ordered | 0.55 | 0.25 | 0.00 | 0.30 | 0.00 | ")
+    assert rows[4].startswith("| shuffled [1, 0, 3, 2] |  | 0.75 |")
+    for row in rows[2:]:
+        assert "<script" not in row
+        assert "`" not in row
+        assert row.count("|") == 8  # the model's own bar is no column
+
+
+def test_strip_lays_frames_side_by_side_in_order(media_prompts):
+    clip = media_prompts["video"].clip
+    strip = frame_strip(clip)
+    height, width = clip.frames.shape[1:3]
+    assert strip.shape == (height, len(clip.frames) * width, 3)
+    assert (strip[:, 2 * width : 3 * width] == clip.frames[2]).all()

@@ -121,6 +121,7 @@ def test_resume_continues_steps_data_samples_and_losses(stage, world, sft, tmp_p
     """Stopped after 2 steps of 2 batches, in the middle of an epoch, and continued for 2 more."""
     policy = sft / "hf" if stage == "tgrpo" else None
     arguments = ["--trainer.accumulate_grad_batches", "2", "--model.schedule.shape", "constant"]
+    arguments += ["--data.workers", "1"]  # which has decoded ahead when the run stops
     arguments += ["--model.rollout.sampling.max_new_tokens", "8"] if stage == "tgrpo" else []
     whole = fit(stage, world, tmp_path / "whole", *arguments, "--trainer.max_steps", "4", policy=policy)
     broken = tmp_path / "broken"

@@ -129,7 +129,9 @@ class VideoDataModule(LightningDataModule):
         )
         # counted in batches: Lightning's own epoch also rises when max_steps ends a run in mid-epoch
         progress = self._trainer.fit_loop.epoch_loop.batch_progress
-        sampler.epoch = lambda: progress.total.ready // self._trainer.num_training_batches
+        limit = self._trainer.limit_train_batches  # a count, or a share
+        length = min(limit, len(sampler)) if isinstance(limit, int) else max(1, int(limit * len(sampler)))
+        sampler.epoch = lambda: progress.total.ready // length
         return self._loader(records, sampler)
 
     def val_dataloader(self) -> StatefulDataLoader | list[Any]:

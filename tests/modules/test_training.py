@@ -55,6 +55,7 @@ def sft(world, tmp_path_factory) -> Path:
 def tgrpo(world, sft, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tgrpo")
     arguments = ["--trainer.max_steps", "3", "--model.rollout.sampling.max_new_tokens", "40"]
+    arguments += ["--trainer.callbacks+", "callbacks.RolloutSamples", "--trainer.callbacks.every", "2"]
     fit("tgrpo", world, folder, *arguments, policy=sft / "hf")
     return folder
 
@@ -108,6 +109,18 @@ def test_tgrpo_leaves_length_curve_and_samples(tgrpo):
     assert all(1 <= float(row["q10"]) <= float(row["q50"]) <= float(row["q90"]) <= 40 for row in rows)
     assert all(1 <= float(row["mean"]) <= 40 for row in rows)
     assert (tgrpo / "length_curve.png").stat().st_size > 1000
+
+
+def test_samples_stand_in_tensorboard_as_text_and_frames(tgrpo):
+    events = EventAccumulator(str(tgrpo))
+    events.Reload()
+    assert {"rollouts/0", "rollouts/1"} <= set(events.Tags()["images"])
+    (shown,) = events.Tensors("rollouts/0/text_summary")
+    assert shown.step == 2
+    assert (
+        b"| order | total | accuracy | format | temporal | length | response |"
+        in (shown.tensor_proto.string_val[0])
+    )
 
 
 def test_checkpoints_leave_the_reference_out(tgrpo):

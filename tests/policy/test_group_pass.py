@@ -18,8 +18,11 @@ TOLERANCE = 1e-5
 
 def random_responses(lengths, vocabulary, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    draw = lambda n: torch.randint(20, vocabulary, (n,), generator=generator)  # noqa: E731  past the specials
-    return [[draw(n) for n in group] for group in lengths]
+    least = 20  # past the special tokens
+    return [
+        [torch.randint(least, vocabulary, (length,), generator=generator) for length in group]
+        for group in lengths
+    ]
 
 
 def gradients(model):

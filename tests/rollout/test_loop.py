@@ -46,9 +46,11 @@ def test_one_call_brings_both_orders_of_all_questions(engine, media_prompts):
 
 def test_groups_depend_on_seed_step_and_stream_alone(engine, media_prompts):
     prompts = [media_prompts["video"]]
-    collect = lambda seed, step, stream: spoken(  # noqa: E731
-        RolloutLoop(engine, SETTINGS, seed=seed).collect(prompts, step=step, stream=stream)
-    )
+
+    def collect(seed, step, stream):
+        loop = RolloutLoop(engine, SETTINGS, seed=seed)
+        return spoken(loop.collect(prompts, step=step, stream=stream))
+
     first = collect(0, 0, 0)
     assert collect(0, 0, 0) == first
     assert collect(1, 0, 0) != first

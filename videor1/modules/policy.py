@@ -120,7 +120,7 @@ class PolicyModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.evaluator = Evaluator(self.engine(), self.evaluation, seed=self.seed)
-        datamodule: VideoDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        datamodule: VideoDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # the CLI's Trainer has it
         self.table = ScoreTable(datamodule.validation_sources).to(self.device)
 
     def validation_step(self, batch: PromptBatch, batch_idx: int) -> dict[str, list[Judgement]]:

@@ -67,7 +67,7 @@ class RolloutLoop:
                 shuffled=tuple(next(of_shuffled)) if order else (),
                 permutation=order,
             )
-            for prompt, order, ordered in zip(prompts, orders, responses, strict=False)
+            for prompt, order, ordered in zip(prompts, orders, responses[: len(prompts)], strict=True)
         )
 
     def _order(self, prompt: Prompt, step: int) -> tuple[int, ...]:

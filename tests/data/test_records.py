@@ -1,4 +1,4 @@
-"""Record files: both formats, what is filled in, and what each malformed file or record is told."""
+"""One record: what is filled in, and what malformed bytes, values and fields are told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from videor1.data.records import load_records
+from videor1.data.records import decode, is_well_framed, parse_record
 from videor1.errors import RecordError
 from videor1.types import Record
 
@@ -35,22 +35,13 @@ EXPECTED = Record(
 FREE = {"problem_type": "free-form", "options": []}
 
 
-def write(tmp_path, records, *, lines=False):
-    path = tmp_path / "records.json"
-    text = "".join(json.dumps(record) + "\n" for record in records) if lines else json.dumps(records)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 def without(key):
     return {name: value for name, value in PUBLISHED.items() if name != key}
 
 
-@pytest.mark.parametrize("lines", [False, True])
-def test_array_and_lines_give_the_same_records_in_order(tmp_path, lines):
-    second = PUBLISHED | FREE | {"problem_id": "b", "data_type": "image"}
-    first, other = load_records(write(tmp_path, [PUBLISHED, second], lines=lines))
-    assert first == EXPECTED
+def test_every_field_is_kept():
+    assert parse_record(PUBLISHED, where="here") == EXPECTED
+    other = parse_record(PUBLISHED | FREE | {"problem_id": "b", "data_type": "image"}, where="here")
     assert (other.problem_id, other.data_type, other.problem_type, other.options) == (
         "b",
         "image",
@@ -59,39 +50,26 @@ def test_array_and_lines_give_the_same_records_in_order(tmp_path, lines):
     )
 
 
-def test_an_array_may_be_indented_and_lines_may_be_blank(tmp_path):
-    array, lines = tmp_path / "array.json", tmp_path / "lines.jsonl"
-    array.write_text("\n  " + json.dumps([PUBLISHED], indent=4) + "\n")
-    lines.write_text("\n" + json.dumps(PUBLISHED) + "\r\n\n   \n" + json.dumps(PUBLISHED))  # no last newline
-    assert load_records(array) == [EXPECTED]
-    assert load_records(lines) == [EXPECTED, EXPECTED]
+def test_what_may_be_missing():
+    raw = {key: PUBLISHED[key] for key in PUBLISHED if key not in ("problem_id", "options", "process")}
+    record = parse_record(raw | {"problem_type": "free-form"}, where="x.json: record 1")
+    assert (record.options, record.process, record.problem_id) == ((), None, "x.json: record 1")
 
 
-# U+2028 and U+0085 end a line for str.splitlines, but JSON lets them stand in a string as they are.
-@pytest.mark.parametrize("problem", ["Qu'est-ce que « 中 » ?", "smile 😀", "one\u2028two", "one\u0085two"])
-@pytest.mark.parametrize("as_array", [True, False])
-def test_unicode_is_kept(tmp_path, problem, as_array):
-    path = tmp_path / "unicode.json"
-    record = PUBLISHED | {"problem": problem}
-    path.write_text(json.dumps([record] if as_array else record, ensure_ascii=False), encoding="utf-8")
-    assert [record.problem for record in load_records(path)] == [problem]
+@pytest.mark.parametrize(
+    "record",
+    [PUBLISHED | {"data_source": ""}, PUBLISHED | {"data_source": None}, without("data_source")],
+)
+def test_a_source_left_empty_is_unknown_or_strictly_refused(record):
+    assert parse_record(record, where="here").data_source == "unknown"
+    with pytest.raises(RecordError, match=r"^here: 'data_source' is missing or empty$"):
+        parse_record(record, where="here", strict=True)
+    assert parse_record(PUBLISHED, where="here", strict=True) == EXPECTED
 
 
-@pytest.mark.parametrize("record", [PUBLISHED | {"data_source": ""}, without("data_source")])
-def test_a_source_left_empty_is_unknown(tmp_path, record):
-    assert load_records(write(tmp_path, [record]))[0].data_source == "unknown"
-
-
-def test_what_may_be_missing(tmp_path):
-    path = write(tmp_path, [PUBLISHED, {key: PUBLISHED[key] for key in without("options")} | FREE])
-    raw = json.loads(path.read_text())
-    for key in ("problem_id", "options", "process"):
-        del raw[1][key]
-    path.write_text(json.dumps(raw))
-    record = load_records(path)[1]
-    assert record.options == ()
-    assert record.process is None
-    assert record.problem_id == f"{path}: record 1"
+def test_the_letter_of_the_solution_is_not_judged():
+    record = PUBLISHED | {"solution": "<answer>Z</answer>"}
+    assert parse_record(record, where="here", strict=True).solution == "<answer>Z</answer>"
 
 
 @pytest.mark.parametrize(
@@ -100,65 +78,74 @@ def test_what_may_be_missing(tmp_path):
         (without("options"), "multiple choice without 'options'"),
         (PUBLISHED | {"options": []}, "multiple choice without 'options'"),
         (PUBLISHED | {"options": "A. left"}, "'options' must be a list of strings, got 'A. left'"),
+        (PUBLISHED | {"options": {"A": "left"}}, "'options' must be a list of strings, got {'A': 'left'}"),
         (PUBLISHED | {"options": ["A", 2]}, "'options' must be a list of strings, got ['A', 2]"),
         (PUBLISHED | {"data_type": "audio"}, "'data_type' must be 'video' or 'image', got 'audio'"),
         (PUBLISHED | {"problem_type": "essay"}, "got 'essay'"),
         (PUBLISHED | {"solution": 4}, "'solution' must be a string, got 4"),
         (PUBLISHED | {"path": None}, "'path' must be a string, got None"),
+        (PUBLISHED | {"path": ""}, "'path' is empty"),
         (PUBLISHED | {"data_source": 7}, "'data_source' must be a string, got 7"),
         (PUBLISHED | {"process": ["a"]}, "'process' must be a string, got ['a']"),
+        (PUBLISHED | {"problem_id": True}, "'problem_id' must be an integer or a string, got True"),
+        (PUBLISHED | {"problem_id": 2.0}, "'problem_id' must be an integer or a string, got 2.0"),
+        (PUBLISHED | {"problem_id": [2]}, "'problem_id' must be an integer or a string, got [2]"),
         (without("problem"), "'problem' must be a string, got None"),
         (without("problem_type"), "'problem_type' must be a string, got None"),
         ("A. left", "expected an object, got str"),
         (None, "expected an object, got NoneType"),
     ],
 )
-@pytest.mark.parametrize("lines", [False, True])
-def test_a_malformed_record_is_named(tmp_path, record, complaint, lines):
-    path = write(tmp_path, [PUBLISHED, PUBLISHED, record], lines=lines)
+def test_a_malformed_record_is_told_which_field(record, complaint):
     with pytest.raises(RecordError) as caught:
-        load_records(path)
-    assert str(caught.value).startswith(f"{path}: record 2: ")
+        parse_record(record, where="x.json: record 2")
+    assert str(caught.value).startswith("x.json: record 2: ")
     assert str(caught.value).endswith(complaint)
 
 
-def test_the_number_counts_records_not_lines(tmp_path):
-    path = tmp_path / "gaps.jsonl"
-    path.write_text("\n\n" + json.dumps(PUBLISHED) + "\n\n" + json.dumps(PUBLISHED | {"solution": 4}))
-    with pytest.raises(RecordError, match=r"gaps\.jsonl: record 1: 'solution'"):
-        load_records(path)
+def test_a_complaint_stays_one_short_line():
+    with pytest.raises(RecordError) as caught:
+        parse_record(PUBLISHED | {"solution": ["line\nbreak\u2028" * 10_000]}, where="here")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 200
 
 
-GOOD = json.dumps(PUBLISHED)
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("raw", "complaint", "framed"),
     [
-        (f"[{GOOD},\n{GOOD}".encode(), "broken JSON at line 2: Expecting ',' delimiter"),  # no "]"
-        (f"[{GOOD},\n{GOOD[:40]}".encode(), "broken JSON at line 2: "),  # cut within a string
-        (f"{GOOD}\n\n{GOOD[:-1]}\n".encode(), "broken JSON at line 3: "),
-        (b"id,question\n1,why\n", "broken JSON at line 1: Expecting value"),
-        (b'[{"problem": "caf\xe9"}]', "not UTF-8 at byte 17"),  # Latin-1; [{"problem": "caf is 17 bytes
+        (b'{"a" 1}', "broken JSON at byte 105: Expecting ':' delimiter", False),
+        ('{"é" 1}'.encode(), "broken JSON at byte 106: Expecting ':' delimiter", False),  # é is 2 bytes
+        (b'{"a": 1,}', "broken JSON at byte 10", False),
+        (b'{"a": "\\q"}', "broken JSON at byte 107: Invalid \\escape", False),
+        (b'{"a": 1} 2', "broken JSON at byte 109: Extra data", False),
+        (b"", "broken JSON at byte 100: Expecting value", False),
+        (b'{"a": "caf\xe9"}', "not UTF-8 at byte 110", True),  # Latin-1
+        (b'"\xed\xa0\x80"', "not UTF-8 at byte 101", True),  # a surrogate in bytes
+        (b'{"caf\xe9" 1}', "not UTF-8 at byte 105", False),
+        (b'"nul \x00"', "broken JSON at byte 105: Invalid control character at", True),
+        (b'"\\ud800 and on"', "the lone surrogate '\\ud800' is no character", True),
+        (b'{"\\uDC00": [2]}', "the lone surrogate '\\udc00' is no character", True),
+        (b"NaN", "a number that cannot be read: NaN is no JSON", True),
+        (b"[-Infinity]", "a number that cannot be read: -Infinity is no JSON", True),
+        (b"[" + b"9" * 5000 + b"]", "a number that cannot be read: Exceeds the limit (4300 digits)", True),
+        (DEEP, "nested too deeply", True),
     ],
+    ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else None,
 )
-def test_a_broken_file_is_named_with_the_place(tmp_path, content, complaint):
-    path = tmp_path / "broken.json"
-    path.write_bytes(content)
+def test_bytes_that_are_no_json_are_told_where(raw, complaint, framed):
     with pytest.raises(RecordError) as caught:
-        load_records(path)
-    assert str(caught.value).startswith(f"{path}: {complaint}")
+        decode(raw, start=100)
+    assert str(caught.value).startswith(complaint)
+    assert len(str(caught.value).splitlines()) == 1
+    assert is_well_framed(raw) == framed
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    with pytest.raises(RecordError, match=r"none\.json: No such file or directory"):
-        load_records(tmp_path / "none.json")
-    with pytest.raises(RecordError, match="Is a directory"):
-        load_records(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "[]"])
-def test_a_file_may_hold_no_record(tmp_path, text):
-    path = tmp_path / "empty.json"
-    path.write_text(text)
-    assert load_records(path) == []
+@pytest.mark.parametrize("value", ["smile 😀", "\\ud800 as text", "one\u2028two\u0085\x00", 10**4000, None])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_bytes_become_the_value_they_stand_for(value, ascii_only):
+    raw = json.dumps({"key": value}, ensure_ascii=ascii_only).encode()
+    assert decode(raw) == {"key": value}
+    assert is_well_framed(raw)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
-from tests.data.videos import COLOURS, decode_all, real_video, write_video
+from tests.data.videos import COLOURS, decode_all, real_video, write_numbered, write_video
 from videor1.data.frames import ClipSettings, read_clip, read_media
-from videor1.types import Record
+from videor1.errors import ConfigError
 
 TOLERANCE = 6  # of a colour value after lossy coding; the closest two colours differ by 90 somewhere
 
@@ -134,7 +136,7 @@ def test_real_videos(name, total, source_fps, size, indices):
         assert np.abs(frame.astype(int) - np.asarray(resized)).max() <= 2  # two ways to round
 
 
-def test_a_record_is_read_with_the_settings_of_its_kind(folder, square):
+def test_media_are_read_with_the_settings_of_their_kind(folder, square):
     Image.new("RGB", (280, 280)).save(folder / "image.png")
     settings = ClipSettings(
         max_frames=8,
@@ -145,20 +147,35 @@ def test_a_record_is_read_with_the_settings_of_its_kind(folder, square):
         min_pixels=4 * 784,
     )
     large = write_video(folder / "large.mp4", height=140, width=140)
+    assert read_media(large, "video", settings).frames.shape == (2, 112, 112, 3)  # 2 s x 1 fps; 4 x 4 tokens
+    assert read_media(folder / "image.png", "image", settings).frames.shape == (1, 56, 56, 3)  # 2 x 2 tokens
+    assert read_media(square, "video", settings).indices == (0, 15)
 
-    def read(path, data_type):
-        record = Record(
-            problem_id=0,
-            problem="",
-            data_type=data_type,
-            problem_type="free-form",
-            options=(),
-            solution="",
-            path=f"./{path.name}",
-            data_source="",
-        )
-        return read_media(record, folder, settings)
 
-    assert read(large, "video").frames.shape == (2, 112, 112, 3)  # 2 s x 1 fps; 4 x 4 tokens
-    assert read(folder / "image.png", "image").frames.shape == (1, 56, 56, 3)  # 2 x 2 tokens
-    assert read(square, "video").indices == (0, 15)
+def test_the_backend_is_one_of_two(folder, monkeypatch):
+    short = write_video(folder / "short.mp4", frames=8)  # one group of pictures
+    with pytest.raises(ConfigError, match=r"data\.clip\.backend must be decord or pyav, got opencv"):
+        ClipSettings(backend="opencv")
+    monkeypatch.setattr("videor1.data.frames.PyavReader", None)
+    assert read_media(short, "video", ClipSettings()).total_frames == 8  # decord alone
+    monkeypatch.undo()
+    monkeypatch.setattr("videor1.data.frames.DecordReader", None)
+    assert read_media(short, "video", ClipSettings(backend="pyav")).total_frames == 8
+
+
+@pytest.mark.parametrize("backend", ["decord", "pyav"])
+@pytest.mark.parametrize(
+    "name", ["concat:a|b", "http:", "-i", "a b%20c#d?e:f.mp4", "ünï 漢.mp4", "\udcff.mp4"]
+)
+def test_a_path_is_no_address_and_no_pattern(folder, monkeypatch, name, backend):
+    monkeypatch.chdir(folder)
+    write_video(folder / "short.mp4", frames=8).rename(name)
+    assert read_clip(name, max_frames=4, backend=backend).total_frames == 8
+
+
+def test_pixels_are_resized_as_before_frames_came_one_by_one(folder):
+    """All frames of a video in one call, as it was: the same to the bit."""
+    path = write_numbered(folder / "to shrink.mp4", frames=16, height=100, width=150)
+    frames = torch.from_numpy(decode_all(path)).permute(0, 3, 1, 2)
+    expected = F.interpolate(frames, size=(112, 140), mode="bicubic", antialias=True).permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(read_clip(path, max_frames=16, fps=100.0).frames, expected.numpy())

@@ -1,35 +1,38 @@
 """Media file → `Clip`: which frames, at what size, and when they were shown.
 
-The two rules below are Qwen2.5-VL's, which the released weights were trained with:
-`n = total / fps * 2`, clamped to [4, max_frames] and to `total`, rounded down to even; sides are multiples
-of 28 (patch 14, spatial merge 2) within a budget of pixels. decord is imported here and nowhere else.
+The rules are in `frame_rules.py`, the libraries in `readers/`. Whatever is wrong with a file comes out as one
+`MediaError` of one line, "path: cause". Crashes of native code, hangs and `MemoryError` are another layer's.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args
 
-import decord
 import numpy as np
 import torch
 import torch.nn.functional as F
-from decord._ffi.base import DECORDError  # raised for damaged payloads; no RuntimeError, unlike the rest
-from PIL import Image, ImageOps
 
-from videor1.errors import ConfigError, MediaError
-from videor1.types import Clip, Record
+from videor1.data.frame_rules import SIDE, fit_size, sample_indices
+from videor1.data.readers.decord_reader import DecordReader, Distrust
+from videor1.data.readers.interface import VideoReader, blaming
+from videor1.data.readers.kinds import Kind, kind_of
+from videor1.data.readers.pillow_reader import AnimationReader, read_frame
+from videor1.data.readers.pyav_reader import PyavReader
+from videor1.errors import ConfigError
+from videor1.types import Clip, DataType
 
-SIDE = 28  # pixels a vision token covers: patch 14 x spatial merge 2
-MAX_ASPECT = 200
+__all__ = ["SIDE", "ClipSettings", "fit_size", "read_clip", "read_image", "read_media", "sample_indices"]
 
-decord.logging.set_level(decord.logging.QUIET)
+Backend = Literal["decord", "pyav"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSettings:
-    """How much of a file the model sees.
+    """How much of a file the model sees, and which library decodes it.
 
     Args:
         max_frames: most frames taken from a video; even, since two frames make one temporal patch.
@@ -38,6 +41,8 @@ class ClipSettings:
         video_max_pixels: pixel budget of one video frame. The recipe: 128*28*28 in training, 256*28*28 after.
         image_max_pixels: pixel budget of an image.
         min_pixels: smaller media are enlarged to this many pixels (the released code: 128*28*28).
+        backend: what decodes videos; both deliver the same frames and pixels. With decord, PyAV still reads
+            the files that decord would get wrong: those with more than one key frame, and the damaged ones.
     """
 
     max_frames: int = 16
@@ -46,6 +51,7 @@ class ClipSettings:
     video_max_pixels: int = 128 * SIDE * SIDE
     image_max_pixels: int = 256 * SIDE * SIDE
     min_pixels: int = 4 * SIDE * SIDE
+    backend: Backend = "decord"
 
     def __post_init__(self) -> None:
         if self.max_frames < 2 or self.max_frames % 2:
@@ -62,49 +68,21 @@ class ClipSettings:
                     f"data.clip.min_pixels must lie in {SIDE * SIDE} … {key} = {getattr(self, key)},"
                     f" got {self.min_pixels}"
                 )
+        if self.backend not in get_args(Backend):
+            raise ConfigError(f"data.clip.backend must be decord or pyav, got {self.backend}")
 
-
-def sample_indices(
-    total_frames: int, video_fps: float, *, max_frames: int, fps: float = 2.0, min_frames: int = 4
-) -> list[int]:
-    """Frame numbers spread evenly over a video; their count is even and at least 2.
-
-    A one-frame video is shown twice: [0, 0].
-
-    Raises:
-        ValueError: no frames, or a frame rate that is not a positive finite number.
-    """
-    if total_frames < 1:
-        raise ValueError(f"total_frames must be at least 1, got {total_frames}")
-    if not (math.isfinite(video_fps) and video_fps > 0):
-        raise ValueError(f"video_fps must be positive and finite, got {video_fps}")
-    wanted = total_frames / video_fps * fps
-    count = min(max(wanted, min_frames), max_frames, total_frames)
-    count = max(2, math.floor(count / 2) * 2)
-    # round(i * (total - 1) / (count - 1)) in integers; count - 1 is odd, so a half never occurs
-    return [(2 * i * (total_frames - 1) + count - 1) // (2 * (count - 1)) for i in range(count)]
-
-
-def fit_size(
-    height: int, width: int, *, min_pixels: int, max_pixels: int, factor: int = SIDE
-) -> tuple[int, int]:
-    """The size (height, width) in pixels, multiples of `factor`, at which media of a given size are shown.
-
-    Raises:
-        ValueError: a side below 1 pixel or an aspect ratio above 200.
-    """
-    if min(height, width) < 1:
-        raise ValueError(f"sides must be at least 1 pixel, got {height}x{width}")
-    if max(height, width) / min(height, width) > MAX_ASPECT:
-        raise ValueError(f"aspect ratio must be at most {MAX_ASPECT}, got {height}x{width}")
-    fitted = [max(factor, round(side / factor) * factor) for side in (height, width)]
-    if fitted[0] * fitted[1] > max_pixels:
-        shrink = math.sqrt(height * width / max_pixels)
-        fitted = [max(factor, math.floor(side / shrink / factor) * factor) for side in (height, width)]
-    elif fitted[0] * fitted[1] < min_pixels:
-        grow = math.sqrt(min_pixels / (height * width))
-        fitted = [math.ceil(side * grow / factor) * factor for side in (height, width)]
-    return fitted[0], fitted[1]
+    def of(self, data_type: DataType) -> dict[str, Any]:
+        """What shapes media of a type: the arguments of `read_image` or `read_clip`."""
+        if data_type == "image":
+            return {"min_pixels": self.min_pixels, "max_pixels": self.image_max_pixels}
+        return {
+            "max_frames": self.max_frames,
+            "fps": self.fps,
+            "min_frames": self.min_frames,
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.video_max_pixels,
+            "backend": self.backend,
+        }
 
 
 def read_clip(
@@ -115,88 +93,83 @@ def read_clip(
     min_frames: int = 4,
     min_pixels: int = 4 * SIDE * SIDE,
     max_pixels: int = 128 * SIDE * SIDE,
+    backend: Backend = "decord",
 ) -> Clip:
-    """A video's sampled frames, resized, with their timing.
+    """A video's sampled frames, resized, with their timing; animated images are videos too.
 
     Raises:
         MediaError: the file is missing, is no video, is damaged, or has a size or rate that cannot be used.
     """
     path = Path(path)
-    try:
-        if not path.is_file():
-            raise FileNotFoundError("no such file")
-        reader = decord.VideoReader(str(path), num_threads=1)  # loader workers are the parallelism
-        total, source_fps = len(reader), float(reader.get_avg_fps())
-        indices = sample_indices(total, source_fps, max_frames=max_frames, fps=fps, min_frames=min_frames)
-        frames = reader.get_batch(indices).asnumpy()
-        size = fit_size(*frames.shape[1:3], min_pixels=min_pixels, max_pixels=max_pixels)
-    except (OSError, RuntimeError, DECORDError, ValueError) as error:
-        raise MediaError(f"{path}: {_first_line(error)}") from error
-    return Clip(
-        frames=_resize(frames, size),
-        indices=tuple(indices),
-        fps=len(indices) / total * source_fps,
-        source_fps=source_fps,
-        total_frames=total,
-        path=str(path),
-    )
+    with blaming(path, OSError, ValueError):
+        kind = kind_of(path)
+        if kind is Kind.IMAGE:
+            raise ValueError("is a still image, not a video")
+
+    def sampled(reader: VideoReader) -> Clip:
+        with closing(reader), blaming(path, ValueError):
+            total, source_fps = reader.total_frames, reader.fps
+            indices = sample_indices(total, source_fps, max_frames=max_frames, fps=fps, min_frames=min_frames)
+            frames = _resized(reader.frames(indices), min_pixels, max_pixels)
+        return Clip(
+            frames=frames,
+            indices=tuple(indices),
+            fps=len(indices) / total * source_fps,
+            source_fps=source_fps,
+            total_frames=total,
+            path=str(path),
+        )
+
+    if kind is Kind.IMAGE_OR_ANIMATION:
+        return sampled(AnimationReader(path))
+    if backend == "decord" and kind is Kind.INDEXED_VIDEO:
+        try:
+            return sampled(DecordReader(path))
+        except Distrust:
+            pass  # PyAV reads the file, or says what is wrong with it
+    return sampled(PyavReader(path))
 
 
 def read_image(
     path: str | Path, *, min_pixels: int = 4 * SIDE * SIDE, max_pixels: int = 256 * SIDE * SIDE
 ) -> Clip:
-    """An image as a clip of one frame, upright (EXIF) and in RGB.
+    """An image, or an animation's first frame, as a clip of one: upright, in RGB, transparency on white.
 
     Raises:
         MediaError: the file is missing, is no image, is damaged, or has a size that cannot be used.
     """
     path = Path(path)
-    try:
-        with Image.open(path) as image:
-            frame = _rgb(ImageOps.exif_transpose(image))
-        size = fit_size(*frame.shape[:2], min_pixels=min_pixels, max_pixels=max_pixels)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path}: {_first_line(error)}") from error
-    return Clip(
-        frames=_resize(frame[None], size),
-        indices=(0,),
-        fps=0.0,
-        source_fps=0.0,
-        total_frames=1,
-        path=str(path),
-    )
+    with blaming(path, OSError, ValueError):
+        if kind_of(path) in (Kind.INDEXED_VIDEO, Kind.VIDEO):
+            raise ValueError("is a video, not an image")
+        frames = _resized([read_frame(path)], min_pixels, max_pixels)
+    return Clip(frames=frames, indices=(0,), fps=0.0, source_fps=0.0, total_frames=1, path=str(path))
 
 
-def read_media(record: Record, root: str | Path, settings: ClipSettings) -> Clip:
-    """The clip of a record, whose path is relative to `root`."""
-    path = Path(root) / record.path
-    if record.data_type == "image":
-        return read_image(path, min_pixels=settings.min_pixels, max_pixels=settings.image_max_pixels)
-    return read_clip(
-        path,
-        max_frames=settings.max_frames,
-        fps=settings.fps,
-        min_frames=settings.min_frames,
-        min_pixels=settings.min_pixels,
-        max_pixels=settings.video_max_pixels,
-    )
+def read_media(path: Path, data_type: DataType, settings: ClipSettings) -> Clip:
+    """A file as the kind of media that its record declares.
+
+    Raises:
+        MediaError: it cannot be read, or is of the other kind.
+    """
+    read = read_image if data_type == "image" else read_clip
+    return read(path, **settings.of(data_type))
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8. 16-bit greys are scaled here: Pillow's own conversion clips them at 255."""
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return np.array(image.convert("RGB"))
+def _resized(frames: Iterable[np.ndarray], min_pixels: int, max_pixels: int) -> np.ndarray:
+    """(H, W, 3) uint8 each → (T, h, w, 3) uint8, bicubic with antialiasing as in Qwen's own pipeline.
 
+    Each is resized before the next is decoded, all to the size that the first one fits.
 
-def _resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(T, H, W, 3) uint8 → (T, h, w, 3) uint8, bicubic with antialiasing as in Qwen's own pipeline."""
-    if frames.shape[1:3] == size:
-        return frames
-    pixels = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2)
-    resized = F.interpolate(pixels, size=size, mode="bicubic", antialias=True)
-    return resized.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    Raises:
+        ValueError: the first one has a size that cannot be used.
+    """
+    size, resized = None, []
+    for frame in frames:
+        size = size or fit_size(*frame.shape[:2], min_pixels=min_pixels, max_pixels=max_pixels)
+        if frame.shape[:2] != size:
+            pixels = torch.from_numpy(frame).permute(2, 0, 1)[None]
+            pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True)
+            frame = pixels[0].permute(1, 2, 0).numpy()
+        resized.append(frame)
+    return np.stack(resized)

@@ -1,5 +1,6 @@
 """Callbacks observe a run and write what they see; none of them changes what is trained."""
 
+from callbacks.data_health import DataHealth
 from callbacks.evaluation_writer import EvaluationWriter
 from callbacks.hf_export import HFExport
 from callbacks.length_curve import LengthCurve
@@ -9,6 +10,7 @@ from callbacks.stage_record import StageRecord
 from callbacks.step_seconds import StepSeconds
 
 __all__ = [
+    "DataHealth",
     "EvaluationWriter",
     "HFExport",
     "LengthCurve",

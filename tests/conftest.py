@@ -13,7 +13,7 @@ import torch
 
 from videor1.data.frames import ClipSettings, read_clip, read_media
 from videor1.data.prompts import PromptBuilder, PromptTemplate
-from videor1.data.records import load_records
+from videor1.data.record_file import RecordFile
 from videor1.policy.loading import load_policy, load_processor
 from videor1.toyworld.build import build
 from videor1.toyworld.settings import WorldSettings
@@ -50,13 +50,13 @@ def prompt_builder(tiny_processor) -> PromptBuilder:
 @pytest.fixture(scope="session")
 def media_prompts(world, prompt_builder) -> dict[str, Prompt]:
     """One prompt of each kind: a video, an image, and a longer, larger video whose sides differ."""
-    records = load_records(world / "train.json")
+    records = RecordFile.open(world / "train.json")
     settings = ClipSettings(max_frames=8, video_max_pixels=3136, image_max_pixels=3136)
     video = next(record for record in records if record.data_type == "video")
     image = next(record for record in records if record.data_type == "image")
     longer = read_clip(world / video.path, max_frames=16, min_pixels=8 * 784, max_pixels=12 * 784, fps=4.0)
     return {
-        "video": prompt_builder.build(video, read_media(video, world, settings)),
-        "image": prompt_builder.build(image, read_media(image, world, settings)),
+        "video": prompt_builder.build(video, read_media(world / video.path, "video", settings)),
+        "image": prompt_builder.build(image, read_media(world / image.path, "image", settings)),
         "long video": prompt_builder.build(video, longer),
     }

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.yaml"))
 # What each file is laid over or part of: overlays do not stand alone.
 BASES = {
+    "configs/ablation/wo_image.yaml": "configs/video_r1_7b/sft.yaml",
     "configs/ablation/wo_temporal.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/video_r1_7b/tgrpo_released.yaml": "configs/video_r1_7b/tgrpo.yaml",
 }
@@ -54,6 +55,10 @@ def assert_contains(shown, own):
             continue  # lists of classes gain their defaults; a part is a file of its own
         if isinstance(value, dict):
             assert_contains(shown[key], value)
+        elif value and isinstance(value, list) and isinstance(value[0], dict):
+            assert len(shown[key]) == len(value), key
+            for shown_line, line in zip(shown[key], value, strict=True):
+                assert_contains(shown_line, line)
         else:
             assert shown[key] == value, key
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +12,12 @@ from PIL import Image
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests.data.videos import COLOURS, write_video
-from videor1.data.dataset import PromptBatch, PromptDataset
+from videor1.data.batch import PromptBatch
+from videor1.data.dataset import PromptDataset, PromptMaker
 from videor1.data.frames import ClipSettings
-from videor1.errors import MediaError
-from videor1.types import Record
+from videor1.data.media import MediaReader
+from videor1.data.record_file import RecordFile
+from videor1.errors import MediaError, RecordError, UserError
 
 SETTINGS = ClipSettings(max_frames=4, video_max_pixels=8 * 784, image_max_pixels=8 * 784)
 KINDS = [  # file, kind of answer, what the clip's grid of patches comes to
@@ -36,22 +41,35 @@ def root(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def dataset(root, prompt_builder):
+def write_records(path, names_and_kinds):
     records = [
-        Record(
-            problem_id=number,
-            problem=f"Question {number}?",
-            data_type="video" if name.endswith(".mp4") else "image",
-            problem_type=kind,
-            options=("A. yes", "B. no") if kind == "multiple choice" else (),
-            solution="<answer>A</answer>",
-            path=f"./{name}",
-            data_source="test",
-        )
-        for number, (name, kind, _) in enumerate(KINDS)
+        {
+            "problem_id": number,
+            "problem": f"Question {number}?",
+            "data_type": "video" if name.endswith(".mp4") else "image",
+            "problem_type": kind,
+            "options": ["A. yes", "B. no"] if kind == "multiple choice" else [],
+            "solution": "<answer>A</answer>",
+            "path": f"./{name}",
+            "data_source": "test",
+        }
+        for number, (name, kind) in enumerate(names_and_kinds)
     ]
-    return PromptDataset(records, root=root, clip=SETTINGS, builder=prompt_builder)
+    path.write_text(json.dumps(records))
+    return RecordFile.open(path)
+
+
+@pytest.fixture(scope="module")
+def maker(root, prompt_builder):
+    return PromptMaker(
+        MediaReader(root), clip=SETTINGS, builder=prompt_builder, max_tokens=16384, response_tokens=768
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset(root, maker):
+    records = write_records(root / "records.json", [(name, kind) for name, kind, _ in KINDS])
+    return PromptDataset(records, maker, on_bad="raise")
 
 
 def loader(dataset, batches):
@@ -64,7 +82,7 @@ def test_a_batch_mixes_kinds_and_keeps_the_order_asked_for(dataset, tiny_process
     assert len(batch) == 4
     for number, prompt in zip([3, 0, 2, 1], batch.prompts, strict=True):
         grid = KINDS[number][2]
-        assert prompt.record is dataset.records[number]
+        assert prompt.record == dataset.records[number]
         assert prompt.grid_thw.tolist() == [grid]
         assert prompt.pixel_values.shape == (int(np.prod(grid)), 1176)
         text = tiny_processor.tokenizer.decode(prompt.input_ids)
@@ -116,3 +134,108 @@ def test_a_media_error_stays_one_on_its_way_out_of_a_worker(dataset, root, numbe
         next(batches)
     assert f"{root / name}: " in str(caught.value)
     assert [batch.prompts[0].record.problem_id for batch in batches] == [3]  # the worker goes on
+
+
+LIKE = [  # the same kind twice over, some of it unusable
+    ("square.mp4", "regression"),  # 0
+    ("missing.mp4", "regression"),
+    ("wide.mp4", "OCR"),  # 2
+    ("gone.mp4", "regression"),
+    ("wide.mp4", "regression"),  # 4
+    ("broken.png", "OCR"),
+    ("red.png", "OCR"),  # 6
+    ("lost.png", "free-form"),
+]
+
+
+@pytest.fixture
+def like(root):
+    return write_records(root / "like.json", LIKE)
+
+
+def ids(batch):
+    return [prompt.record.problem_id for prompt in batch.prompts]
+
+
+def test_the_next_record_of_the_same_kind_takes_the_place_of_an_unusable_one(like, maker):
+    dataset = PromptDataset(like, maker)
+    batch = dataset[[0, 1, 5, 2]]
+    assert ids(batch) == [0, 4, 6, 2]
+    assert [(one.record, one.path, one.cause) for one in batch.quarantined][:2] == [
+        (1, "./missing.mp4", "no such file"),
+        (3, "./gone.mp4", "no such file"),
+    ]
+    assert [one.record for one in batch.quarantined] == [1, 3, 5]
+    assert ids(PromptDataset(like, maker)[[3]]) == [4]  # the same, whoever asks first and for what
+    assert ids(dataset[[3]]) == [4]
+
+
+def test_what_comes_out_does_not_depend_on_what_is_known(like, maker):
+    knowing = PromptDataset(like, maker, known_bad=[1, 3, 5])
+    batch = knowing[[0, 1, 5, 2]]
+    assert ids(batch) == [0, 4, 6, 2]
+    assert batch.quarantined == ()  # whoever knew has already told
+
+
+def test_a_place_may_stay_empty(like, maker):
+    dataset = PromptDataset(like, maker, on_bad="skip")
+    batch = dataset[[0, 1, 2]]
+    assert ids(batch) == [0, 2]
+    assert [one.record for one in batch.quarantined] == [1]
+    empty = next(iter(loader(dataset, [[1, 3]])))
+    assert len(empty) == len(empty.to("meta")) == 0
+    assert [one.record for one in empty.quarantined] == [1, 3]
+
+
+def test_a_kind_of_which_nothing_is_usable_stops(like, maker):
+    with pytest.raises(UserError, match=r"record 7.*free-form.*[nN]o such file"):
+        PromptDataset(like, maker)[[7]]
+
+
+def test_prompts_over_the_budget_see_less_and_are_never_cut(dataset, maker):
+    video = dataset.records[2]  # 4 frames of 56 x 112: 2 rows of 8 tokens
+    whole = maker.make(video)
+    words = len(whole.input_ids) - 16
+    for room, grid in [(16, [2, 4, 8]), (15, [2, 2, 6]), (8, [2, 2, 4])]:
+        tight = PromptMaker(
+            maker.media,
+            clip=replace(SETTINGS, min_pixels=784),
+            builder=maker.builder,
+            max_tokens=words + room + 100,
+            response_tokens=100,
+        )
+        prompt = tight.make(video)
+        tokens = int(np.prod(prompt.grid_thw[0].tolist())) // 4
+        assert tokens <= room
+        assert prompt.grid_thw[0].tolist() == grid
+        assert len(prompt.input_ids) == words + tokens
+    with pytest.raises(RecordError, match=r"record 2: 0 of \d+ tokens are left"):
+        PromptMaker(
+            maker.media, clip=SETTINGS, builder=maker.builder, max_tokens=words + 100, response_tokens=101
+        ).make(video)
+
+
+def test_the_budget_counts_the_target_of_a_record(dataset, maker):
+    record = replace(dataset.records[0], process="<think>" + "because " * 50 + "</think>")
+    words = len(maker.make(record).input_ids) - 8
+    target = maker.builder.target_tokens(record)
+    assert target > 50
+
+    def sft(max_tokens):
+        return PromptMaker(
+            maker.media, clip=SETTINGS, builder=maker.builder, max_tokens=max_tokens, response_tokens=None
+        )
+
+    assert len(sft(words + 8 + target).make(record).input_ids) == words + 8
+    with pytest.raises(RecordError, match="tokens are left"):
+        sft(words + 7 + target).make(record)  # min_pixels keeps 4 tokens a frame
+    with pytest.raises(RecordError, match="needs 'process'"):
+        sft(16384).make(dataset.records[0])
+
+
+@pytest.mark.parametrize("word", ["<|video_pad|>", "<|im_end|>", "<|vision_start|>"])
+def test_words_that_are_special_tokens_are_refused(dataset, maker, word):
+    record = dataset.records[1]
+    for field, value in (("problem", f"What is {word}?"), ("options", (f"A. {word}", "B. no"))):
+        with pytest.raises(RecordError, match=r"record 1: its text contains the special token"):
+            maker.make(replace(record, **{field: value}))

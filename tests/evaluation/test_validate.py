@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -136,19 +138,25 @@ def test_predict_without_a_question_or_a_file_says_which(world, tmp_path, capsys
     assert f"error: {missing}: no such file" in capsys.readouterr().err
 
 
-def test_a_damaged_file_in_a_worker_ends_in_one_line(world, tmp_path, capsys):
+@pytest.mark.parametrize("strict", [True, False])
+def test_damaged_files_in_a_worker_end_in_one_line(world, tmp_path, capsys, strict):
     """With workers the error crosses a process, and torch wraps it into a traceback."""
-    records = json.loads((world / "held_out.json").read_text())
-    (tmp_path / "broken.mp4").write_bytes(b"no video")
-    for record in records:
-        record["path"] = str(tmp_path / "broken.mp4") if record["data_type"] == "video" else record["path"]
-    (tmp_path / "held_out.json").write_text(json.dumps(records))
+    root = tmp_path / "world"
+    shutil.copytree(world, root)
+    for record in json.loads((root / "held_out.json").read_text()):
+        if record["data_type"] == "video":
+            (root / record["path"]).write_bytes(b"no video")
     status = cli.run(
-        ["validate", "-c", EVALUATE, "--data.root", str(world), "--model.policy", str(world / "model")]
-        + ["--data.validate", str(tmp_path / "held_out.json"), "--data.workers", "1"]
+        ["validate", "-c", EVALUATE, "--data.root", str(root), "--model.policy", str(world / "model")]
+        + ["--data.workers", "1", "--data.strict", str(strict).lower()]
         + ["--data.validation_batch_size", "4", "--trainer.default_root_dir", str(tmp_path)]
     )
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert status == 2
     assert len(errors) == 1
-    assert errors[0].startswith(f"error: {tmp_path / 'broken.mp4'}: ")
+    if strict:
+        assert re.match(rf"error: {root}/\S+\.mp4: Invalid data", errors[0])
+    else:
+        assert re.match(
+            r"error: 4 of 12 records are unusable.*4 × Invalid data.*quarantine\.jsonl", errors[0]
+        )

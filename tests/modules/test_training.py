@@ -11,30 +11,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-import cli
+from tests.runs import fit
 from videor1.policy.loading import load_policy
-
-ROOT = Path(__file__).parents[2]
-SHORT = [
-    "--data.workers",
-    "0",
-    "--trainer.enable_progress_bar",
-    "false",
-    "--trainer.enable_model_summary",
-    "false",
-]
-
-
-def fit(stage: str, world: Path, folder: Path, *arguments: str, policy: Path | None = None) -> list[dict]:
-    """Runs `fit` with the quickstart's config; returns what each batch was, as `Recorder` saw it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    cli.main(
-        ["fit", "-c", str(ROOT / f"configs/quickstart/{stage}.yaml"), *SHORT]
-        + ["--data.root", str(world), "--model.policy", str(policy or world / "model")]
-        + ["--trainer.default_root_dir", str(folder), "--data.batch_size", "3"]
-        + ["--trainer.callbacks+", "tests.modules.recorder.Recorder", *arguments]
-    )
-    return [json.loads(line) for line in (folder / "seen.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:

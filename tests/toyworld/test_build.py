@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from videor1.data.frames import read_clip
-from videor1.data.records import load_records
+from videor1.data.record_file import RecordFile
 from videor1.errors import ConfigError
 from videor1.toyworld import build as build_module
 from videor1.toyworld.__main__ import main
@@ -68,12 +68,12 @@ def test_records_are_as_published(world: Path) -> None:
         assert (world / row["path"]).is_file()
         assert row["data_source"].split("/")[0] in ("temporal", "other")
         assert row["options"][:1] in ([], ["A. red"], ["A. grows"])
-    assert load_records(world / "cot.json")[5].process == cot[5]["process"]
+    assert RecordFile.open(world / "cot.json")[5].process == cot[5]["process"]
 
 
 def test_decoded_frames_show_what_was_drawn(world: Path) -> None:
     slots = [slot for slot in plan(SETTINGS) if slot.split == "held_out"]
-    for slot, record in zip(slots, load_records(world / "held_out.json"), strict=True):
+    for slot, record in zip(slots, RecordFile.open(world / "held_out.json"), strict=True):
         drawn = draw_question(SETTINGS, slot)[1]
         if record.data_type == "image":
             np.testing.assert_array_equal(pixels(world, record), drawn)
@@ -93,7 +93,7 @@ def test_the_same_settings_give_the_same_world(world: Path, tmp_path: Path) -> N
     assert [(tmp_path / "again" / name).read_text() for name in JSON_FILES] == [
         (world / name).read_text() for name in JSON_FILES
     ]
-    for record in load_records(world / "train.json"):
+    for record in RecordFile.open(world / "train.json"):
         np.testing.assert_array_equal(pixels(tmp_path / "again", record), pixels(world, record))
     for name in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (tmp_path / "again" / "model" / name).read_bytes() == (world / "model" / name).read_bytes()

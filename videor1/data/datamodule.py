@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
+from transformers import Qwen2_5_VLProcessor
 
-from videor1.data.dataset import PromptDataset
+from videor1.data.ask import Ask
+from videor1.data.batch import PromptBatch
+from videor1.data.cache import CacheSettings
+from videor1.data.dataset import OnBad, PromptDataset, PromptMaker
 from videor1.data.frames import ClipSettings
+from videor1.data.isolate import DecodeSettings
+from videor1.data.media import MediaReader
+from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
-from videor1.data.records import load_records
 from videor1.data.sampler import BlockSampler
+from videor1.data.split import Split
 from videor1.errors import ConfigError
-from videor1.types import DataType, ProblemType, Record
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """One question for `predict`.
-
-    Args:
-        media: a video or image file, relative to where the command is run.
-        question: what to ask about it.
-        problem_type: which kind of answer the prompt asks for.
-        options: for multiple choice: "A. left", "B. right", …
-    """
-
-    media: str
-    question: str
-    problem_type: ProblemType = "free-form"
-    options: tuple[str, ...] = ()
-
-    def record(self) -> Record:
-        """The question as a record without a solution."""
-        data_type: DataType = "image" if Path(self.media).suffix.lower() in IMAGE_SUFFIXES else "video"
-        return Record(
-            problem_id=self.media,
-            problem=self.question,
-            data_type=data_type,
-            problem_type=self.problem_type,
-            options=tuple(self.options),
-            solution="",
-            path=str(Path(self.media).absolute()),
-            data_source="ask",
-        )
 
 
 class VideoDataModule(LightningDataModule):
@@ -58,7 +31,8 @@ class VideoDataModule(LightningDataModule):
     The processor and the number of passes over a block come from the module that is trained.
 
     Args:
-        root: folder that the records' paths are relative to.
+        root: folder that the records' paths are relative to, and may not lead out of.
+        linked_roots: other folders that links below root may lead to.
         train: record file for `fit`, relative to root.
         validate: record file for `validate` and `test`, relative to root.
         ask: the question of `predict`.
@@ -67,6 +41,15 @@ class VideoDataModule(LightningDataModule):
         workers: processes that decode; 0 decodes in the training process.
         clip: frames and pixels.
         template: words of the prompt.
+        max_prompt_tokens: most tokens of a prompt and its response together; longer ones see less of their
+            media (see `budget.py`). The recipe: 16384.
+        mixture: how often each kind of record comes in training; the first line that covers a record decides,
+            and one that no line covers comes once an epoch.
+        decode: what a media file may cost.
+        cache: what is kept between epochs and runs.
+        strict: stop at the first unusable record instead of setting it apart in `quarantine.jsonl`.
+        max_bad_share: share of unusable records above which the run stops.
+        exclude: `quarantine.jsonl` files of an audit or an earlier run; their records are left out.
         seed: of the order of records; the command line sets it to seed_everything.
     """
 
@@ -74,6 +57,7 @@ class VideoDataModule(LightningDataModule):
         self,
         root: str = ".",
         *,
+        linked_roots: Sequence[str] = (),
         train: str | None = None,
         validate: str | None = None,
         ask: Ask | None = None,
@@ -82,6 +66,13 @@ class VideoDataModule(LightningDataModule):
         workers: int = 2,
         clip: ClipSettings = ClipSettings(),
         template: PromptTemplate = PromptTemplate(),
+        max_prompt_tokens: int = 16384,
+        mixture: Sequence[Share] = (),
+        decode: DecodeSettings = DecodeSettings(),
+        cache: CacheSettings = CacheSettings(),
+        strict: bool = False,
+        max_bad_share: float = 0.01,
+        exclude: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -89,86 +80,139 @@ class VideoDataModule(LightningDataModule):
             ("batch_size", batch_size, 1),
             ("validation_batch_size", validation_batch_size, 1),
             ("workers", workers, 0),
+            ("max_prompt_tokens", max_prompt_tokens, 1),
         ):
             if value < least:
                 raise ConfigError(f"data.{key} must be at least {least}, got {value}")
-        self.root = Path(root)
+        if not 0 <= max_bad_share <= 1:
+            raise ConfigError(f"data.max_bad_share must lie in 0 … 1, got {max_bad_share}")
+        self.root, self.linked_roots = Path(root), tuple(linked_roots)
         self.train, self.validate, self.ask = train, validate, ask
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.workers = workers
         self.clip = clip
         self.template = template
+        self.max_prompt_tokens = max_prompt_tokens
+        self.mixture = tuple(mixture)
+        self.decode, self.cache = decode, cache
+        self.strict, self.max_bad_share, self.exclude = strict, max_bad_share, tuple(exclude)
         self.seed = seed
-        self.records: dict[str, list[Record]] = {}
+        self.splits: dict[str, Split] = {}
+        self._restored: dict[str, Any] = {}
 
     def setup(self, stage: str) -> None:
-        wanted = {"fit": ("train", "validate"), "validate": ("validate",), "test": ("validate",)}.get(
-            stage, ()
+        wanted = {"fit": ("train", "validate"), "validate": ("validate",), "test": ("validate",)}
+        for name in wanted.get(stage, ()):
+            if getattr(self, name) is not None and name not in self.splits:
+                self.splits[name] = self.open(getattr(self, name), folder=self._trainer.default_root_dir)
+        if "train" in self.splits and self._restored:
+            self.splits["train"].quarantine.load_state_dict(self._restored)
+
+    def open(self, file: str, *, folder: str | Path) -> Split:
+        """A record file below root, its unusable records set apart in the folder's `quarantine.jsonl`."""
+        return Split(
+            self.root / file,
+            index_folder=self.cache.path / "records",
+            strict=self.strict,
+            quarantine=Path(folder) / "quarantine.jsonl",
+            max_bad_share=self.max_bad_share,
+            exclude=self.exclude,
         )
-        for split in wanted:
-            name = getattr(self, split)
-            if name is not None and split not in self.records:
-                self.records[split] = load_records(self.root / name)
 
     @property
     def validation_sources(self) -> list[str]:
         """The data sources of all validation records, the same on every rank."""
-        return sorted({record.data_source for record in self.records["validate"]})
+        return self.splits["validate"].sources()
 
     def train_dataloader(self) -> StatefulDataLoader:
         """Stateful: a resumed run continues with the next batch of the epoch."""
-        records = self._records("train")
+        split, module = self._split("train"), self._trainer.lightning_module
         sampler = BlockSampler(
-            len(records),
+            split.order(self.mixture, seed=self.seed),
             batch_size=self.batch_size,
             rank=self._trainer.global_rank,
             world_size=self._trainer.world_size,
             accumulate=self._trainer.accumulate_grad_batches,
-            passes=self._trainer.lightning_module.passes_per_block,
-            seed=self.seed,
+            passes=module.passes_per_block,
         )
         # counted in batches: Lightning's own epoch also rises when max_steps ends a run in mid-epoch
         progress = self._trainer.fit_loop.epoch_loop.batch_progress
         limit = self._trainer.limit_train_batches  # a count, or a share
         length = min(limit, len(sampler)) if isinstance(limit, int) else max(1, int(limit * len(sampler)))
         sampler.epoch = lambda: progress.total.ready // length
-        return self._loader(records, sampler)
+        maker = self.maker(module.processor, module.train_response_tokens)
+        return self._loader(split, maker, sampler, on_bad="raise" if self.strict else "replace")
 
     def val_dataloader(self) -> StatefulDataLoader | list[Any]:
-        """Every record once over all ranks."""
+        """Every record once over all ranks; the place of an unusable one stays empty."""
         if self.validate is None and self._trainer.state.fn == "fit":
             return []
-        mine = range(self._trainer.global_rank, len(self._records("validate")), self._trainer.world_size)
+        split, module = self._split("validate"), self._trainer.lightning_module
+        mine = split.numbers()[self._trainer.global_rank :: self._trainer.world_size].tolist()
         batches = [
-            list(mine[start : start + self.validation_batch_size])
+            mine[start : start + self.validation_batch_size]
             for start in range(0, len(mine), self.validation_batch_size)
         ]
-        return self._loader(self.records["validate"], batches)
+        maker = self.maker(module.processor, module.response_tokens)
+        return self._loader(split, maker, batches, on_bad="raise" if self.strict else "skip")
 
     def test_dataloader(self) -> StatefulDataLoader | list[Any]:
         return self.val_dataloader()
 
-    def predict_dataloader(self) -> StatefulDataLoader:
+    def predict_dataloader(self) -> DataLoader[PromptBatch]:
         if self.ask is None:
             raise ConfigError("data.ask is missing: predict needs data.ask.media and data.ask.question")
-        return self._loader([self.ask.record()], [[0]])
+        module = self._trainer.lightning_module
+        maker = self.maker(module.processor, module.response_tokens, root=self.ask.folder)
+        batches = [PromptBatch([maker.make(self.ask.record())])]
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]  # a list is a dataset
+
+    def on_before_batch_transfer(self, batch: PromptBatch, dataloader_idx: int) -> PromptBatch:
+        """Counts what a batch met, here, in the process that can stop the run."""
+        if split := self.splits.get("train" if self._trainer.training else "validate"):
+            split.quarantine.admit(batch.quarantined, seen=len(batch))
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.splits["train"].quarantine.state_dict() if "train" in self.splits else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = state_dict
+        if "train" in self.splits:
+            self.splits["train"].quarantine.load_state_dict(state_dict)
+
+    def maker(
+        self, processor: Qwen2_5_VLProcessor, response_tokens: int | None, *, root: Path | None = None
+    ) -> PromptMaker:
+        """Makes prompts as this run sees them; `root` stands in for the data root."""
+        media = MediaReader(
+            root or self.root, decode=self.decode, cache=self.cache.frames(), linked_roots=self.linked_roots
+        )
+        return PromptMaker(
+            media,
+            clip=self.clip,
+            builder=PromptBuilder(processor, self.template),
+            max_tokens=self.max_prompt_tokens,
+            response_tokens=response_tokens,
+        )
 
     @property
     def _trainer(self) -> Any:
         assert self.trainer is not None, "the data module is used by a Trainer"
         return self.trainer
 
-    def _records(self, split: str) -> list[Record]:
-        if split not in self.records:
-            raise ConfigError(f"data.{split} is missing: name a record file under data.root = {self.root}")
-        if not self.records[split]:
-            raise ConfigError(f"data.{split}: {self.root / getattr(self, split)} holds no record")
-        return self.records[split]
+    def _split(self, name: str) -> Split:
+        if name not in self.splits:
+            raise ConfigError(f"data.{name} is missing: name a record file under data.root = {self.root}")
+        split = self.splits[name]
+        if not len(split.numbers()):
+            why = f": {split.records.rejected[0].cause}" if split.records.rejected else ""
+            raise ConfigError(f"data.{name}: {split.records.path} holds no usable record{why}")
+        return split
 
-    def _loader(self, records: Sequence[Record], batches: Any) -> StatefulDataLoader:
-        builder = PromptBuilder(self._trainer.lightning_module.processor, self.template)
+    def _loader(self, split: Split, maker: PromptMaker, batches: Any, *, on_bad: OnBad) -> StatefulDataLoader:
         return StatefulDataLoader(
-            PromptDataset(records, root=self.root, clip=self.clip, builder=builder),
+            PromptDataset(split.records, maker, on_bad=on_bad, known_bad=split.known_bad()),
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already
             num_workers=self.workers if len(batches) > 1 else 0,

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import Qwen2_5_VLProcessor
 
-from videor1.errors import ConfigError
+from videor1.errors import ConfigError, RecordError
 from videor1.types import PROBLEM_TYPES, Clip, Prompt, Record
 
 _ANSWER_HINTS = {
@@ -58,19 +58,45 @@ class PromptTemplate:
         )
 
 
+def target_text(record: Record) -> str:
+    """What SFT teaches the model to write: `process + "\n" + solution`.
+
+    Raises:
+        RecordError: a record without `process`, as in the RL files.
+    """
+    if record.process is None:
+        raise RecordError(f"record {record.problem_id}: SFT needs 'process'; is data.train a CoT file?")
+    return f"{record.process}\n{record.solution}"
+
+
 class PromptBuilder:
     """Builds prompts with one Hugging Face processor and one template."""
 
     def __init__(self, processor: Qwen2_5_VLProcessor, template: PromptTemplate) -> None:
         self.processor = processor
         self.template = template
+        self._special = (
+            *processor.tokenizer.all_special_tokens,
+            processor.image_token,
+            processor.video_token,
+        )
+
+    def target_tokens(self, record: Record) -> int:
+        """Length of a record's SFT target with its end token."""
+        return len(self.processor.tokenizer(target_text(record), add_special_tokens=False)["input_ids"]) + 1
 
     def build(self, record: Record, clip: Clip) -> Prompt:
         """The prompt of one record; one token id for every vision token of the clip.
 
         The processor only cuts patches and writes ids here: frames are chosen and sized in `frames.py`, and
         timing stays in the clip, since the processor ignores the frame rate it is told.
+
+        Raises:
+            RecordError: the record's own words contain a special token, which would be read as one.
         """
+        words = "\n".join((record.problem, *record.options))
+        if found := [token for token in self._special if token in words]:
+            raise RecordError(f"record {record.problem_id}: its text contains the special token {found[0]}")
         kind = "video" if clip.is_video else "image"
         content = [{"type": kind}, {"type": "text", "text": self.template.render(record)}]
         text = self.processor.apply_chat_template(

@@ -7,45 +7,43 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
+from videor1.data.mixture import EpochOrder
+
 
 class BlockSampler(Sampler[list[int]]):
     """Yields this rank's batches of record numbers, block by block.
 
     A block is what one optimizer step consumes: `accumulate` batches on each of `world_size` ranks. It is
-    repeated `passes` times in a row (several updates on the same rollouts). All ranks draw the same
-    permutation from (seed, epoch), so nothing is seen twice in an epoch. The last block of an epoch is
-    uneven: its records are spread over all its batches, and only when there are fewer records than batches
-    do some come again, since a rank without a batch would leave the others waiting in a collective.
+    repeated `passes` times in a row (several updates on the same rollouts). All ranks cut the same order of
+    the epoch, so none sees what another does. The last block of an epoch is uneven: its records are spread
+    over all its batches, and only when there are fewer records than batches do some come again, since a rank
+    without a batch would leave the others waiting in a collective.
     """
 
     def __init__(
         self,
-        records: int,
+        order: EpochOrder,
         *,
         batch_size: int,
         rank: int = 0,
         world_size: int = 1,
         accumulate: int = 1,
         passes: int = 1,
-        seed: int = 0,
         epoch: Callable[[], int] = lambda: 0,
     ) -> None:
-        if records < 1:
-            raise ValueError(f"records must be at least 1, got {records}")
-        self.records = records
+        self.order = order
         self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
         self.accumulate, self.passes = accumulate, passes
-        self.seed = seed
         self.epoch = epoch  # asked at the start of each iteration
 
     def __len__(self) -> int:
-        return -(-self.records // self._block_size) * self.accumulate * self.passes
+        return -(-len(self.order) // self._block_size) * self.accumulate * self.passes
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch()]).permutation(self.records)
+        order = self.order.draw(self.epoch())
         batches = self.world_size * self.accumulate
-        for start in range(0, self.records, self._block_size):
+        for start in range(0, len(order), self._block_size):
             block = order[start : start + self._block_size]
             block = np.resize(block, max(len(block), batches))
             mine = np.array_split(block, batches)[self.rank :: self.world_size]

@@ -12,8 +12,8 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.optim import AdamW
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, get_scheduler
 
+from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
-from videor1.data.dataset import PromptBatch
 from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
 from videor1.evaluation.scores import ScoreTable
@@ -68,7 +68,9 @@ class PolicyModule(LightningModule):
         seed: of rollouts and frame orders; the command line sets it to seed_everything.
     """
 
-    passes_per_block = 1  # how often the data module shows each accumulation block in a row
+    # What the data module asks the module that is trained:
+    passes_per_block = 1  # how often each accumulation block comes in a row
+    train_response_tokens: int | None = None  # kept free behind a prompt; None for the record's own target
 
     def __init__(
         self,
@@ -97,6 +99,11 @@ class PolicyModule(LightningModule):
         """The policy's weights, once `configure_model` has run."""
         assert self.model is not None, "the policy is loaded by configure_model"
         return self.model
+
+    @property
+    def response_tokens(self) -> int:
+        """Most tokens that validation and prediction let the model write."""
+        return self.evaluation.sampling.max_new_tokens
 
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""

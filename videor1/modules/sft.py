@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from videor1.data.dataset import PromptBatch
-from videor1.errors import RecordError
+from videor1.data.batch import PromptBatch
+from videor1.data.prompts import target_text
 from videor1.modules.policy import PolicyModule
 from videor1.objective import sft_loss
 from videor1.policy.group_pass import score_responses
@@ -29,14 +29,3 @@ class SFTModule(PolicyModule):
         """(C,) ids of the target text and the end token."""
         ids = self.processor.tokenizer(target_text(record), add_special_tokens=False)["input_ids"]
         return torch.tensor([*ids, end_token_ids(self.policy)[0]], device=self.device)
-
-
-def target_text(record: Record) -> str:
-    """What the model is to write: `process + "\\n" + solution`.
-
-    Raises:
-        RecordError: a record without `process`, as in the RL files.
-    """
-    if record.process is None:
-        raise RecordError(f"record {record.problem_id}: SFT needs 'process'; is data.train a CoT file?")
-    return f"{record.process}\n{record.solution}"

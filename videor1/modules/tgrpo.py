@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import AdamW
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from videor1.data.dataset import PromptBatch
+from videor1.data.batch import PromptBatch
 from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings
 from videor1.modules.experience import make_experience, reward_groups, score_groups
@@ -85,6 +85,7 @@ class TGRPOModule(PolicyModule):
         self.beta, self.clip_low, self.clip_high = beta, clip_low, clip_high
         self.kl_clamp = math.inf if kl_clamp is None else kl_clamp
         self.passes_per_block = inner_updates
+        self.train_response_tokens = rollout.sampling.max_new_tokens
         self.scale = scale
         self.reference: Qwen2_5_VLForConditionalGeneration | None = None
         self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it

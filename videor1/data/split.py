@@ -1,0 +1,89 @@
+"""One record file as a run uses it: opened, its unusable records set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from videor1.data.mixture import EpochOrder, Share
+from videor1.data.quarantine import Quarantine, Quarantined, read_quarantine
+from videor1.data.record_file import RecordFile
+from videor1.errors import RecordError
+
+
+class Split:
+    """The records of `data.train` or `data.validate`.
+
+    Args:
+        file: the record file.
+        index_folder: where its index is kept.
+        strict: stop at the first unusable record.
+        quarantine: file that unusable records are written to.
+        max_bad_share: share of unusable records at which the run stops.
+        exclude: quarantine files of earlier runs; their records are left out and not counted.
+
+    Raises:
+        RecordError: the file cannot be read, or, if strict, holds a malformed record.
+        BadShareError: it holds too many of them.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        index_folder: Path,
+        strict: bool,
+        quarantine: Path,
+        max_bad_share: float,
+        exclude: Sequence[str] = (),
+    ) -> None:
+        self.records = RecordFile.open(file, strict=strict, index_folder=index_folder)
+        _refuse_broken(self.records, max_bad_share)
+        everything = len(self.records) + len(self.records.rejected)
+        named = [
+            one for source in exclude for one in read_quarantine(source) if Path(one.file).name == file.name
+        ]
+        malformed = {one.record for one in named if not one.path}
+        self.quarantine = Quarantine(quarantine, records=everything, max_bad_share=max_bad_share)
+        self.quarantine.refuse(
+            Quarantined(
+                file=str(file), record=one.number, problem_id=one.problem_id, path="", cause=one.cause
+            )
+            for one in self.records.rejected
+            if one.number not in malformed
+        )
+        self._excluded = self._numbers(one.record for one in named if one.path)
+
+    def known_bad(self) -> np.ndarray:
+        """Numbers of the records that need not be tried again."""
+        return np.union1d(self._excluded, self._numbers(self.quarantine.found))
+
+    def numbers(self) -> np.ndarray:
+        """(M,) numbers of the records that are not excluded, in file order."""
+        return np.setdiff1d(np.arange(len(self.records)), self._excluded)
+
+    def sources(self) -> list[str]:
+        """The data sources of these records."""
+        kinds = self.records.kinds
+        return sorted(
+            {kinds[code].data_source for code in np.unique(self.records.kind_codes[self.numbers()])}
+        )
+
+    def order(self, mixture: Sequence[Share], *, seed: int) -> EpochOrder:
+        """The order of the epochs."""
+        numbers = self.numbers()
+        codes = self.records.kind_codes[numbers]
+        return EpochOrder(codes, self.records.kinds, numbers=numbers, mixture=mixture, seed=seed)
+
+    def _numbers(self, positions: Iterable[int]) -> np.ndarray:
+        """Record numbers at these positions of the file; a position that holds no sound record has none."""
+        return np.flatnonzero(np.isin(self.records.positions, list(positions)))
+
+
+def _refuse_broken(records: RecordFile, max_bad_share: float) -> None:
+    """Where an array is broken the rest of it counts as one rejected record, however much that is."""
+    for one in records.rejected:
+        if one.lost_bytes > max_bad_share * records.path.stat().st_size:
+            raise RecordError(f"{records.path}: record {one.number}: {one.cause}")

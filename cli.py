@@ -1,4 +1,4 @@
-"""python cli.py {fit,validate,test,predict} -c CONFIG
+"""python cli.py {fit,validate,test,predict,audit} -c CONFIG
 
 Wires the classes that a config names; defines none itself. Errors of the input end as one line.
 """
@@ -19,6 +19,7 @@ from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError, MediaError, UserError
 from videor1.modules import PolicyModule
+from videor1.trainer import VideoTrainer
 
 _EXPECTED_WARNINGS = (
     "'set_vital' is deprecated",  # torchdata calling torch
@@ -26,6 +27,15 @@ _EXPECTED_WARNINGS = (
     r"Found \d+ module\(s\) in eval mode",  # the frozen reference
     "You defined a `validation_step` but have no `val_dataloader`",  # validate is a command of its own
 )
+# An audit of a run for 64 GPUs is run on a machine that has none.
+_NO_TRAINING = {
+    "accelerator": "cpu",
+    "devices": 1,
+    "num_nodes": 1,
+    "strategy": "auto",
+    "precision": "32-true",
+}
+_NO_TRAINING |= {"logger": False, "enable_checkpointing": False}
 _QUALIFIED = f"{MediaError.__module__}.{MediaError.__qualname__}: "
 _KEY = re.compile(r'Parser key "([^"]+)":?')
 
@@ -50,10 +60,16 @@ class VideoR1CLI(LightningCLI):
         for target in ("model.init_args.seed", "data.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        return LightningCLI.subcommands() | {"audit": {"model", "datamodule"}}
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A fixed folder for curves and checkpoints, so that `--ckpt_path last` finds them again."""
         trainer = self._get(self.config_init, "trainer")
-        if trainer.logger in (None, True):
+        if self.subcommand == "audit":
+            kwargs |= _NO_TRAINING | {"callbacks": []}
+        elif trainer.logger in (None, True):
             kwargs.setdefault(
                 "logger", TensorBoardLogger(trainer.default_root_dir or ".", name="", version="")
             )
@@ -68,6 +84,7 @@ def main(args: ArgsType = None) -> None:
     VideoR1CLI(
         PolicyModule,
         VideoDataModule,
+        trainer_class=VideoTrainer,
         subclass_mode_model=True,
         parser_class=Parser,
         seed_everything_default=0,
@@ -95,6 +112,8 @@ def run(args: ArgsType = None) -> int:
         told = str(cause).strip().splitlines()[-1]  # a loader's worker puts its own traceback before it
         print(f"error: {told.removeprefix(_QUALIFIED)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -15,12 +15,15 @@ ROOMS = [
     {"toyworld", "rollout", "export"},
     {"evaluation"},
     {"modules"},
-    {"callbacks"},
+    {"audit", "callbacks"},
+    {"trainer"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 ONE_DOOR = {
-    "decord": {"videor1/data/frames.py"},
+    "decord": {"videor1/data/readers/decord_reader.py"},
+    "av": {"videor1/data/readers/pyav_reader.py", "videor1/toyworld/media.py"},
+    "diskcache": {"videor1/data/cache.py"},
     "vllm": set(),
     "deepspeed": set(),
     "peft": set(),

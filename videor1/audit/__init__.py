@@ -1,0 +1,1 @@
+"""Every record of a run's files looked at before the run is paid for."""

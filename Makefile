@@ -38,7 +38,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test lint format
+.PHONY: help setup quickstart control test bench lint format
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -65,6 +65,10 @@ control: $(STAMP)  ## after quickstart: SFT continued for as long as T-GRPO took
 test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
+bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (a quarter of an hour)
+	@for program in $(sort $(wildcard benchmarks/*.py)); do \
+	    echo "== $$program"; $(PY) "$$program" || exit 1; done
+
 lint: $(STAMP)  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -85,4 +89,5 @@ $(STAMP):
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) $(call pin,torchvision)) $(call pin,torch)
 	@$(PIP) -r $(REQUIREMENTS) -r requirements-dev.txt
 	@$(PY) tools/cpu_torchvision.py
+	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videor1.pth"
 	@touch $@

@@ -18,8 +18,9 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from benchmarks.support.films import write_film
 from videor1.data.cache import CacheSettings
-from videor1.data.dataset import PromptDataset, PromptMaker
+from videor1.data.dataset import PromptDataset
 from videor1.data.frames import ClipSettings
+from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.prompts import PromptBuilder, PromptTemplate
 from videor1.data.record_file import RecordFile

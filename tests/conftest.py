@@ -22,6 +22,14 @@ from videor1.types import Prompt
 SMALL = WorldSettings(train=48, held_out=2, held_out_other=1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory) -> Path:
+    """What would go into the user's cache folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> Path:
     """A toy world of 48 training records with its tiny model, written once."""

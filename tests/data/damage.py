@@ -89,6 +89,12 @@ def _damage(data: np.ndarray, number: int, random: np.random.Generator) -> tuple
     return "replaced", np.concatenate([data[:place], noise, data[place + length :]])
 
 
+def claim_too_many_frames(mp4: bytes) -> bytes:
+    """The same mp4 with an index of 2^32 - 1 frames: decord aborts the process that opens it (bad_alloc)."""
+    count = mp4.index(b"stts") + 12  # type, flags, number of entries, then the first entry's frames
+    return mp4[:count] + bytes.fromhex("ffffffff") + mp4[count + 4 :]
+
+
 def _write_sound(folder: Path) -> None:
     folder.mkdir()
     library = Library(folder)

@@ -10,9 +10,10 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests.data.damage import damaged_files
 from tests.data.videos import write_video
-from videor1.data.dataset import PromptDataset, PromptMaker
+from videor1.data.dataset import PromptDataset
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
+from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.quarantine import Quarantine, read_quarantine
 from videor1.data.record_file import RecordFile

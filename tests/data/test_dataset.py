@@ -13,8 +13,9 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests.data.videos import COLOURS, write_video
 from videor1.data.batch import PromptBatch
-from videor1.data.dataset import PromptDataset, PromptMaker
+from videor1.data.dataset import PromptDataset
 from videor1.data.frames import ClipSettings
+from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.record_file import RecordFile
 from videor1.errors import MediaError, RecordError, UserError

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.damage import claim_too_many_frames
 from tests.data.videos import write_video
 from videor1.data.frames import ClipSettings, read_media
 from videor1.data.isolate import Decoder, DecodeSettings
@@ -28,13 +29,8 @@ def video(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def crasher(video):
-    """An mp4 whose index claims 2^32 - 1 frames: decord aborts the process that opens it (std::bad_alloc)."""
-    data = bytearray(video.read_bytes())
-    count = data.index(b"stts") + 12  # type, flags, number of entries, then the first entry's frames
-    assert int.from_bytes(data[count : count + 4]) == 16
-    data[count : count + 4] = bytes.fromhex("ffffffff")
     path = video.with_name("crasher.mp4")
-    path.write_bytes(data)
+    path.write_bytes(claim_too_many_frames(video.read_bytes()))
     return path
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from videor1.audit.content import content_digest
 from videor1.audit.finding import Fault, Finding
-from videor1.data.dataset import PromptMaker
+from videor1.data.maker import PromptMaker
 from videor1.data.quarantine import quarantined
 from videor1.data.record_file import RecordFile
 from videor1.errors import MediaError, RecordError, UserError

@@ -14,9 +14,10 @@ from transformers import Qwen2_5_VLProcessor
 from videor1.data.ask import Ask
 from videor1.data.batch import PromptBatch
 from videor1.data.cache import CacheSettings
-from videor1.data.dataset import OnBad, PromptDataset, PromptMaker
+from videor1.data.dataset import OnBad, PromptDataset
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
+from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate

@@ -153,8 +153,10 @@ def _keep(kept: Path, path: Path, state: tuple[int, int]) -> RecordIndex:
         index = load_index(kept)
     if index is None:
         index = _build(path, state)
-        with _named_errors(kept):
+        try:
             save_index(index, kept)
+        except OSError as error:
+            raise RecordError(f"data.cache.folder: {kept}: {error.strerror or error}") from error
     return index
 
 

@@ -64,7 +64,7 @@ class Prompt:
     record: Record
     clip: Clip
     input_ids: Tensor  # (P,) int64, one id per vision token included
-    pixel_values: Tensor  # (t*h*w, 3*2*14*14) float32 patches, normalised
+    patches: Tensor  # (t*h*w, 3*2*14*14) uint8, cut from the frames; normalised on the device
     grid_thw: Tensor  # (1, 3) int64 patches in time, height, width
 
 

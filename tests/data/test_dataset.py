@@ -85,7 +85,7 @@ def test_a_batch_mixes_kinds_and_keeps_the_order_asked_for(dataset, tiny_process
         grid = KINDS[number][2]
         assert prompt.record == dataset.records[number]
         assert prompt.grid_thw.tolist() == [grid]
-        assert prompt.pixel_values.shape == (int(np.prod(grid)), 1176)
+        assert prompt.patches.shape == (int(np.prod(grid)), 1176)
         text = tiny_processor.tokenizer.decode(prompt.input_ids)
         assert f"Question {number}?" in text
         assert ("Options:\nA. yes\nB. no" in text) == (number == 0)
@@ -100,7 +100,7 @@ def test_a_batch_moves_its_tensors_and_nothing_else(dataset):
     moved = batch.to("meta")  # a device that every machine has
     assert isinstance(moved, PromptBatch)
     for before, after in zip(batch.prompts, moved.prompts, strict=True):
-        for field in ("input_ids", "pixel_values", "grid_thw"):
+        for field in ("input_ids", "patches", "grid_thw"):
             assert getattr(after, field).device.type == "meta"
             assert getattr(after, field).shape == getattr(before, field).shape
             assert getattr(before, field).device.type == "cpu"
@@ -117,7 +117,7 @@ def test_a_worker_gives_the_same_batches(dataset):
             assert got.clip.indices == expected.clip.indices
             np.testing.assert_array_equal(got.clip.frames, expected.clip.frames)
             assert torch.equal(got.input_ids, expected.input_ids)
-            assert torch.equal(got.pixel_values, expected.pixel_values)
+            assert torch.equal(got.patches, expected.patches)
 
 
 @pytest.mark.parametrize(("number", "name"), [(4, "missing.mp4"), (5, "broken.png")])

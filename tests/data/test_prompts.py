@@ -5,12 +5,16 @@ A video of T frames of H x W pixels has T/2 * H/14 * W/14 patches, and a quarter
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from videor1.data.prompts import PromptBuilder, PromptTemplate
 from videor1.errors import ConfigError
+from videor1.policy.loading import load_processor
+from videor1.policy.pixels import normalise
 from videor1.types import PROBLEM_TYPES, Clip, Record
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # Qwen2.5-VL's
@@ -73,10 +77,10 @@ def test_a_video_reaches_the_model_unchanged(prompt_builder, tiny_processor, fra
     prompt = prompt_builder.build(make_record(), clip)
     patches = grid[0] * grid[1] * grid[2]
     assert prompt.grid_thw.tolist() == [grid]
-    assert prompt.pixel_values.shape == (patches, 1176)  # 3 colours x 2 frames x 14 x 14
-    assert prompt.pixel_values.dtype == torch.float32
+    assert prompt.patches.shape == (patches, 1176)  # 3 colours x 2 frames x 14 x 14
+    assert prompt.patches.dtype == torch.uint8
     assert vision_ids(prompt, tiny_processor).sum() == patches // 4
-    np.testing.assert_allclose(prompt.pixel_values.numpy(), cut_patches(clip.frames), atol=1e-5)
+    np.testing.assert_allclose(normalise(prompt.patches).numpy(), cut_patches(clip.frames), atol=1e-5)
     assert prompt.clip is clip
 
 
@@ -88,10 +92,10 @@ def test_an_image_reaches_the_model_unchanged(prompt_builder, tiny_processor, he
     prompt = prompt_builder.build(make_record(data_type="image"), clip)
     patches = grid[1] * grid[2]
     assert prompt.grid_thw.tolist() == [grid]
-    assert prompt.pixel_values.shape == (patches, 1176)
+    assert prompt.patches.shape == (patches, 1176)
     assert vision_ids(prompt, tiny_processor).sum() == patches // 4
     twice = np.repeat(clip.frames, 2, axis=0)  # one frame fills both places of a patch
-    np.testing.assert_allclose(prompt.pixel_values.numpy(), cut_patches(twice), atol=1e-5)
+    np.testing.assert_allclose(normalise(prompt.patches).numpy(), cut_patches(twice), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +172,26 @@ def test_empty_parts_leave_no_empty_line():
 def test_a_template_that_cannot_work_names_its_key(settings, message):
     with pytest.raises(ConfigError, match=message):
         PromptTemplate(**settings)
+
+
+def test_normalising_later_is_what_the_processor_does_to_the_bit(prompt_builder, tiny_processor):
+    clip = make_clip(4, 56, 84)
+    patches = prompt_builder.build(make_record(), clip).patches
+    inputs = tiny_processor.video_processor(
+        [clip.frames],
+        do_resize=False,
+        do_sample_frames=False,
+        cap_pixels_per_frame=False,
+        return_tensors="pt",
+    )
+    assert torch.equal(normalise(patches), inputs["pixel_values_videos"])
+
+
+def test_a_processor_that_normalises_otherwise_is_refused(world, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(world / "model", folder)
+    processor = load_processor(str(folder))
+    processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    processor.save_pretrained(folder)
+    with pytest.raises(ConfigError, match=r"model\.policy: image_mean of its processor is .0\.5"):
+        load_processor(str(folder))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from videor1.policy.embed import prompt_positions
+from videor1.policy.pixels import normalise
 from videor1.types import Prompt
 
 
@@ -16,7 +17,7 @@ def plain_distributions(model, prompt: Prompt, response: Tensor, forbidden: Tens
     after = positions.max() + 1 + torch.arange(len(response))
     kind = "video" if prompt.clip.is_video else "image"
     media = {
-        "pixel_values_videos" if kind == "video" else "pixel_values": prompt.pixel_values,
+        "pixel_values_videos" if kind == "video" else "pixel_values": normalise(prompt.patches),
         f"{kind}_grid_thw": prompt.grid_thw,
     }
     logits = model(

@@ -114,7 +114,7 @@ def test_media_reaches_the_scores(tiny_policy, media_prompts):
     from dataclasses import replace
 
     prompt, responses = media_prompts["video"], random_responses([(6,)], 300)
-    dark = replace(prompt, pixel_values=torch.zeros_like(prompt.pixel_values))
+    dark = replace(prompt, patches=torch.zeros_like(prompt.patches))
     with torch.no_grad():
         seen, unseen = (score_responses(tiny_policy, [p], responses).logprobs for p in (prompt, dark))
     assert (seen - unseen).abs().max() > 1e-3

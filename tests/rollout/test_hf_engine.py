@@ -9,6 +9,7 @@ import torch
 
 from tests.policy.plain import plain_distributions
 from videor1.errors import ConfigError
+from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine
 from videor1.types import Response
@@ -29,7 +30,7 @@ def test_greedy_equals_generate_for_images(engine, tiny_policy, media_prompts):
     expected = tiny_policy.generate(
         input_ids=prompt.input_ids[None],
         attention_mask=torch.ones_like(prompt.input_ids)[None],
-        pixel_values=prompt.pixel_values,
+        pixel_values=normalise(prompt.patches),
         image_grid_thw=prompt.grid_thw,
         mm_token_type_ids=(prompt.input_ids == tiny_policy.config.image_token_id).long()[None],
         max_new_tokens=24,

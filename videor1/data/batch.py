@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +12,17 @@ from torch import Tensor
 
 from videor1.data.quarantine import Quarantined
 from videor1.types import Clip, Prompt, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What a prompt is besides its share of the batch's tensors."""
+
+    record: Record
+    clip: Clip  # without frames
+    frames: tuple[int, ...]  # their shape, (T, H, W, 3)
+    tokens: int
+    patches: int
 
 
 class PromptBatch:
@@ -32,14 +44,53 @@ class PromptBatch:
         return len(self.prompts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Crosses from worker to trainer as three tensors a batch: each one sent costs a file descriptor."""
-        parts = [(p.record, p.clip, len(p.input_ids), len(p.pixel_values)) for p in self.prompts]
-        tensors = [
-            torch.cat([getattr(prompt, name) for prompt in self.prompts])
-            for name in ("input_ids", "pixel_values", "grid_thw")
-            if self.prompts
+        """Crosses from worker to trainer as four tensors a batch, in shared memory.
+
+        Each tensor sent costs a file descriptor, and arrays would go through a pipe.
+        """
+        if not self.prompts:
+            return PromptBatch._of, (self.quarantined, [])
+        parts = [
+            _Part(
+                record=prompt.record,
+                clip=replace(prompt.clip, frames=prompt.clip.frames[:0]),
+                frames=prompt.clip.frames.shape,
+                tokens=len(prompt.input_ids),
+                patches=len(prompt.patches),
+            )
+            for prompt in self.prompts
         ]
-        return _rebuild, (self.quarantined, parts, *tensors)
+        frames = torch.cat([torch.from_numpy(prompt.clip.frames).flatten() for prompt in self.prompts])
+        ids, patches, grids = (
+            torch.cat([getattr(prompt, name) for prompt in self.prompts])
+            for name in ("input_ids", "patches", "grid_thw")
+        )
+        return PromptBatch._of, (self.quarantined, parts, frames, ids, patches, grids)
+
+    @classmethod
+    def _of(cls, quarantined: Sequence[Quarantined], parts: Sequence[_Part], *tensors: Tensor) -> PromptBatch:
+        if not parts:
+            return cls([], quarantined=quarantined)
+        frames, ids, patches, grids = tensors
+        columns = zip(
+            parts,
+            frames.split([math.prod(part.frames) for part in parts]),
+            ids.split([part.tokens for part in parts]),
+            patches.split([part.patches for part in parts]),
+            grids.split(1),
+            strict=True,
+        )
+        prompts = [
+            Prompt(
+                record=part.record,
+                clip=replace(part.clip, frames=own_frames.view(part.frames).numpy()),
+                input_ids=own_ids,
+                patches=own_patches,
+                grid_thw=grid,
+            )
+            for part, own_frames, own_ids, own_patches, grid in columns
+        ]
+        return cls(prompts, quarantined=quarantined)
 
     def to(self, device: torch.device | str) -> PromptBatch:
         """The same prompts with their tensors on `device`."""
@@ -48,30 +99,10 @@ class PromptBatch:
                 replace(
                     prompt,
                     input_ids=prompt.input_ids.to(device),
-                    pixel_values=prompt.pixel_values.to(device),
+                    patches=prompt.patches.to(device),
                     grid_thw=prompt.grid_thw.to(device),
                 )
                 for prompt in self.prompts
             ],
             quarantined=self.quarantined,
         )
-
-
-def _rebuild(
-    quarantined: Sequence[Quarantined], parts: list[tuple[Record, Clip, int, int]], *tensors: Tensor
-) -> PromptBatch:
-    if not parts:
-        return PromptBatch([], quarantined=quarantined)
-    ids, pixels, grids = tensors
-    columns = zip(
-        parts,
-        ids.split([tokens for _, _, tokens, _ in parts]),
-        pixels.split([patches for _, _, _, patches in parts]),
-        grids.split(1),
-        strict=True,
-    )
-    prompts = [
-        Prompt(record=record, clip=clip, input_ids=own_ids, pixel_values=own_pixels, grid_thw=grid)
-        for (record, clip, _, _), own_ids, own_pixels, grid in columns
-    ]
-    return PromptBatch(prompts, quarantined=quarantined)

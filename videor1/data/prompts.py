@@ -69,6 +69,10 @@ def target_text(record: Record) -> str:
     return f"{record.process}\n{record.solution}"
 
 
+# The processor only cuts: frames.py has set the size, and policy/pixels.py normalises on the device.
+_AS_THEY_ARE = {"do_resize": False, "do_rescale": False, "do_normalize": False}
+
+
 class PromptBuilder:
     """Builds prompts with one Hugging Face processor and one template."""
 
@@ -108,14 +112,14 @@ class PromptBuilder:
             record=record,
             clip=clip,
             input_ids=inputs["input_ids"][0],
-            pixel_values=inputs[f"pixel_values{suffix}"],
+            patches=inputs[f"pixel_values{suffix}"],
             grid_thw=inputs[f"{kind}_grid_thw"],
         )
 
 
 def _media_arguments(clip: Clip) -> dict[str, Any]:
     if not clip.is_video:
-        return {"images": [clip.frames[0]], "images_kwargs": {"do_resize": False}}
+        return {"images": [clip.frames[0]], "images_kwargs": _AS_THEY_ARE}
     metadata = {
         "fps": clip.source_fps,
         "total_num_frames": clip.total_frames,
@@ -125,10 +129,10 @@ def _media_arguments(clip: Clip) -> dict[str, Any]:
     }
     return {
         "videos": [clip.frames],
-        "videos_kwargs": {
-            "do_resize": False,
+        "videos_kwargs": _AS_THEY_ARE
+        | {
             "do_sample_frames": False,
-            "cap_pixels_per_frame": False,  # frames.py has set their size
+            "cap_pixels_per_frame": False,
             "video_metadata": [metadata],
         },
     }

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.policy.mrope import position_ids
+from videor1.policy.pixels import normalise
 from videor1.types import Prompt
 
 
@@ -33,7 +34,7 @@ def embed(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, prompts: Seque
     The vision tower runs once, on the media of all rows together.
     """
     embeddings = model.get_input_embeddings()(ids)
-    pixels = torch.cat([prompt.pixel_values for prompt in prompts])
+    pixels = normalise(torch.cat([prompt.patches for prompt in prompts]))
     grids = torch.cat([prompt.grid_thw for prompt in prompts])
     vision = model.model.visual(pixels.to(model.dtype), grid_thw=grids).pooler_output
     is_vision = (ids == model.config.image_token_id) | (ids == model.config.video_token_id)

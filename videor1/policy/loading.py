@@ -9,6 +9,7 @@ import torch
 from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
+from videor1.policy.pixels import check_normalisation
 
 
 def load_policy(
@@ -34,9 +35,15 @@ def load_reference(
 
 
 def load_processor(path: str) -> Qwen2_5_VLProcessor:
-    """Tokenizer, chat template and pixel processing of the same folder."""
+    """Tokenizer, chat template and pixel processing of the same folder.
+
+    Raises:
+        ConfigError: the folder is missing, or its pixels are prepared otherwise than Qwen2.5-VL's.
+    """
     _check_folder(path)
-    return AutoProcessor.from_pretrained(path)
+    processor = AutoProcessor.from_pretrained(path)
+    check_normalisation(processor)
+    return processor
 
 
 def end_token_ids(model: Qwen2_5_VLForConditionalGeneration) -> list[int]:

@@ -33,13 +33,13 @@ def draw_permutation(frames: int, *, seed: int, step: int, problem_id: int | str
 def reorder_prompt(prompt: Prompt, order: Sequence[int]) -> Prompt:
     """The same question about the same frames in another order; times, ids and positions stay.
 
-    Frames are moved inside the patches that the processor cut, so nothing is decoded or normalised again.
+    Frames are moved inside the patches that the processor cut, so nothing is decoded or cut again.
     """
     clip = prompt.clip
     return replace(
         prompt,
         clip=replace(clip, frames=clip.frames[list(order)], indices=tuple(clip.indices[i] for i in order)),
-        pixel_values=_reorder_patches(prompt.pixel_values, int(prompt.grid_thw[0, 0]), order),
+        patches=_reorder_patches(prompt.patches, int(prompt.grid_thw[0, 0]), order),
     )
 
 

@@ -22,7 +22,6 @@ from videor1.modules import PolicyModule
 from videor1.trainer import VideoTrainer
 
 _EXPECTED_WARNINGS = (
-    "'set_vital' is deprecated",  # torchdata calling torch
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning calling torch
     r"Found \d+ module\(s\) in eval mode",  # the frozen reference
     "You defined a `validation_step` but have no `val_dataloader`",  # validate is a command of its own

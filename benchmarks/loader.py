@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from torchdata.stateful_dataloader import StatefulDataLoader
+from torch.utils.data import DataLoader
 
 from benchmarks.support.films import write_film
 from videor1.data.cache import CacheSettings
@@ -52,9 +52,7 @@ def clips_a_second(records: RecordFile, maker: PromptMaker, workers: int) -> flo
     """Over one epoch, from the first batch on: starting the workers is paid once a run."""
     batches = [[number] for number in range(len(records))]
     loader = iter(
-        StatefulDataLoader(
-            PromptDataset(records, maker), sampler=batches, batch_size=None, num_workers=workers
-        )
+        DataLoader(PromptDataset(records, maker), sampler=batches, batch_size=None, num_workers=workers)
     )
     next(loader)
     started = time.perf_counter()

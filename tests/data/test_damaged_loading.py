@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from torchdata.stateful_dataloader import StatefulDataLoader
+from torch.utils.data import DataLoader
 
 from tests.data.damage import damaged_files
 from tests.data.videos import write_video
@@ -69,7 +69,7 @@ def test_every_damaged_file_is_set_apart_and_no_sound_record_is_lost(records, fo
     numbers = list(range(len(records)))
     batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
     dataset = PromptDataset(records, maker, on_bad="skip")
-    loader = StatefulDataLoader(dataset, sampler=batches, batch_size=None, num_workers=2)
+    loader = DataLoader(dataset, sampler=batches, batch_size=None, num_workers=2)
     quarantine = Quarantine(folder / "quarantine.jsonl", records=len(records), max_bad_share=1.0)
     seen = []
     for batch in loader:

@@ -62,15 +62,32 @@ def test_unusable_records_are_skipped_and_nothing_else_is_lost(damaged, tmp_path
     assert counted[-1] == 4  # met while training; the malformed one is known before
 
 
-@pytest.mark.parametrize("stop", [3, 8, 17, 21])
-def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(damaged, tmp_path, whole, stop):
-    """Epochs have 16 batches; two workers have decoded ahead when the run stops."""
+@pytest.mark.parametrize(("stop", "workers"), [(3, 2), (16, 2), (21, 0)])
+def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(damaged, tmp_path, whole, stop, workers):
+    """Epochs have 16 batches, and two workers have decoded ahead when the run stops."""
     root, bad = damaged
     fit("sft", root, tmp_path, *TINY, *MIXED, "--trainer.max_steps", str(stop))
-    again = ["--trainer.max_steps", "30", "--ckpt_path", "last"]
+    again = ["--trainer.max_steps", "30", "--ckpt_path", "last", "--data.workers", str(workers)]
     rows = fit("sft", root, tmp_path, *TINY, *MIXED, *again)
     assert [row["records"] for row in rows] == [row["records"] for row in whole]
     assert {one.problem_id for one in read_quarantine(tmp_path / "quarantine.jsonl")} == bad
+
+
+def test_so_does_one_that_goes_on_after_its_last_epoch(damaged, tmp_path, whole):
+    epochs = ["--trainer.max_steps", "-1", "--trainer.max_epochs"]
+    fit("sft", damaged[0], tmp_path, *TINY, *MIXED, *epochs, "1")
+    rows = fit("sft", damaged[0], tmp_path, *TINY, *MIXED, *epochs, "2", "--ckpt_path", "last")
+    assert [row["records"] for row in rows[:30]] == [row["records"] for row in whole]
+
+
+@pytest.mark.parametrize("stop", [7, 10])
+def test_so_does_one_whose_epochs_are_limited(world, tmp_path, stop):
+    limited = ["--trainer.limit_train_batches", "7", "--trainer.max_steps"]
+    whole = fit("sft", world, tmp_path / "whole", *limited, "16")
+    fit("sft", world, tmp_path / "broken", *limited, str(stop))
+    rows = fit("sft", world, tmp_path / "broken", *limited, "16", "--ckpt_path", "last")
+    assert [row["records"] for row in rows] == [row["records"] for row in whole]
+    assert len({tuple(row["records"]) for row in whole}) == 16  # each epoch has an order of its own
 
 
 MIXED = ["--data.mixture", "[{data_type: image, weight: 1.5}, {data_type: video, weight: 0.9}]"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchdata.stateful_dataloader import StatefulDataLoader
+from torch.utils.data import DataLoader
 
 from tests.data.videos import COLOURS, write_video
 from videor1.data.batch import PromptBatch
@@ -74,7 +74,7 @@ def dataset(root, maker):
 
 
 def loader(dataset, batches):
-    return StatefulDataLoader(dataset, sampler=batches, batch_size=None, num_workers=1)
+    return DataLoader(dataset, sampler=batches, batch_size=None, num_workers=1)
 
 
 def test_a_batch_mixes_kinds_and_keeps_the_order_asked_for(dataset, tiny_processor):

@@ -62,9 +62,20 @@ def test_order_depends_on_seed_and_epoch_alone():
     sampler = BlockSampler(order(50, seed=3), batch_size=4)
     first, again = list(sampler), list(sampler)
     assert first == again
-    assert list(BlockSampler(order(50, seed=3), batch_size=4, epoch=lambda: 1)) != first
+    assert list(BlockSampler(order(50, seed=3), batch_size=4, done=lambda: 13)) != first
     assert list(BlockSampler(order(50, seed=4), batch_size=4)) != first
 
 
 def test_the_last_batch_may_be_uneven():
     assert sorted(len(batch) for batch in BlockSampler(order(10), batch_size=4)) == [2, 4, 4]
+
+
+@given(records=st.integers(1, 40), done=st.integers(0, 60), limit=st.one_of(st.none(), st.integers(1, 9)))
+def test_an_iteration_goes_on_after_what_is_done(records, done, limit):
+    def batches(done):
+        return list(BlockSampler(order(records), batch_size=3, accumulate=2, done=lambda: done, limit=limit))
+
+    length = len(BlockSampler(order(records), batch_size=3, accumulate=2))
+    limit = min(limit or length, length)  # which `batches` sees too
+    through = [batch for epoch in range(80) for batch in batches(epoch * limit)[:limit]]
+    assert batches(done) == through[done : done + length]

@@ -8,7 +8,6 @@ from typing import Any
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
-from torchdata.stateful_dataloader import StatefulDataLoader
 from transformers import Qwen2_5_VLProcessor
 
 from videor1.data.ask import Ask
@@ -21,7 +20,7 @@ from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
-from videor1.data.sampler import BlockSampler
+from videor1.data.sampler import BlockSampler, ResumableLoader
 from videor1.data.split import Split
 from videor1.errors import ConfigError
 
@@ -107,7 +106,7 @@ class VideoDataModule(LightningDataModule):
             if getattr(self, name) is not None and name not in self.splits:
                 self.splits[name] = self.open(getattr(self, name), folder=self._trainer.default_root_dir)
         if "train" in self.splits and self._restored:
-            self.splits["train"].quarantine.load_state_dict(self._restored)
+            self.splits["train"].quarantine.load_state_dict(self._restored["quarantine"])
 
     def open(self, file: str, *, folder: str | Path) -> Split:
         """A record file below root, its unusable records set apart in the folder's `quarantine.jsonl`."""
@@ -125,8 +124,7 @@ class VideoDataModule(LightningDataModule):
         """The data sources of all validation records, the same on every rank."""
         return self.splits["validate"].sources()
 
-    def train_dataloader(self) -> StatefulDataLoader:
-        """Stateful: a resumed run continues with the next batch of the epoch."""
+    def train_dataloader(self) -> DataLoader[PromptBatch]:
         split, module = self._split("train"), self._trainer.lightning_module
         sampler = BlockSampler(
             split.order(self.mixture, seed=self.seed),
@@ -136,15 +134,14 @@ class VideoDataModule(LightningDataModule):
             accumulate=self._trainer.accumulate_grad_batches,
             passes=module.passes_per_block,
         )
-        # counted in batches: Lightning's own epoch also rises when max_steps ends a run in mid-epoch
-        progress = self._trainer.fit_loop.epoch_loop.batch_progress
+        sampler.done = self._batches_done
         limit = self._trainer.limit_train_batches  # a count, or a share
-        length = min(limit, len(sampler)) if isinstance(limit, int) else max(1, int(limit * len(sampler)))
-        sampler.epoch = lambda: progress.total.ready // length
+        whole = len(sampler)
+        sampler.limit = min(limit, whole) if isinstance(limit, int) else max(1, int(limit * whole))
         maker = self.maker(module.processor, module.train_response_tokens)
         return self._loader(split, maker, sampler, on_bad="raise" if self.strict else "replace")
 
-    def val_dataloader(self) -> StatefulDataLoader | list[Any]:
+    def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         """Every record once over all ranks; the place of an unusable one stays empty."""
         if self.validate is None and self._trainer.state.fn == "fit":
             return []
@@ -157,7 +154,7 @@ class VideoDataModule(LightningDataModule):
         maker = self.maker(module.processor, module.response_tokens)
         return self._loader(split, maker, batches, on_bad="raise" if self.strict else "skip")
 
-    def test_dataloader(self) -> StatefulDataLoader | list[Any]:
+    def test_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader[PromptBatch]:
@@ -175,12 +172,23 @@ class VideoDataModule(LightningDataModule):
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        return self.splits["train"].quarantine.state_dict() if "train" in self.splits else {}
+        if "train" not in self.splits:
+            return {}
+        return {"batches": self._batches_done(), "quarantine": self.splits["train"].quarantine.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._restored = state_dict
-        if "train" in self.splits:
-            self.splits["train"].quarantine.load_state_dict(state_dict)
+        if "train" in self.splits and state_dict:
+            self.splits["train"].quarantine.load_state_dict(state_dict["quarantine"])
+
+    def _batches_done(self) -> int:
+        """Batches that this rank has trained on in all epochs.
+
+        Lightning's epochs also rise when max_steps ends a run in mid-epoch, and its other counts run ahead of
+        what a checkpoint in mid-step holds. It may ask for the first batch before it restores this one.
+        """
+        progress = self._trainer.fit_loop.epoch_loop.batch_progress
+        return max(progress.total.processed, self._restored.get("batches", 0))
 
     def maker(
         self, processor: Qwen2_5_VLProcessor, response_tokens: int | None, *, root: Path | None = None
@@ -211,8 +219,10 @@ class VideoDataModule(LightningDataModule):
             raise ConfigError(f"data.{name}: {split.records.path} holds no usable record{why}")
         return split
 
-    def _loader(self, split: Split, maker: PromptMaker, batches: Any, *, on_bad: OnBad) -> StatefulDataLoader:
-        return StatefulDataLoader(
+    def _loader(
+        self, split: Split, maker: PromptMaker, batches: Any, *, on_bad: OnBad
+    ) -> DataLoader[PromptBatch]:
+        return ResumableLoader(
             PromptDataset(split.records, maker, on_bad=on_bad, known_bad=split.known_bad()),
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain, count, islice
+from typing import Any
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from videor1.data.mixture import EpochOrder
+
+
+class ResumableLoader(DataLoader[Any]):
+    """Tells Lightning that a resume in mid-epoch is exact, which the sampler sees to."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """There is nothing to load."""
 
 
 class BlockSampler(Sampler[list[int]]):
@@ -18,6 +30,20 @@ class BlockSampler(Sampler[list[int]]):
     the epoch, so none sees what another does. The last block of an epoch is uneven: its records are spread
     over all its batches, and only when there are fewer records than batches do some come again, since a rank
     without a batch would leave the others waiting in a collective.
+
+    Batches are numbered through all epochs, and an iteration begins after those that are done. So a resumed run
+    needs to remember no more than their number, wherever the Trainer takes an epoch to end: neither the loader
+    nor its workers have a state.
+
+    Args:
+        order: the records of each epoch.
+        batch_size: records in a batch.
+        rank: this process, of `world_size`.
+        world_size: processes that train.
+        accumulate: batches of each rank in a block.
+        passes: times that a block comes.
+        done: batches of this rank that are done in all epochs; asked at the start of each iteration.
+        limit: batches of an epoch that the Trainer takes; None for all.
     """
 
     def __init__(
@@ -29,19 +55,27 @@ class BlockSampler(Sampler[list[int]]):
         world_size: int = 1,
         accumulate: int = 1,
         passes: int = 1,
-        epoch: Callable[[], int] = lambda: 0,
+        done: Callable[[], int] = lambda: 0,
+        limit: int | None = None,
     ) -> None:
         self.order = order
         self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
         self.accumulate, self.passes = accumulate, passes
-        self.epoch = epoch  # asked at the start of each iteration
+        self.done = done
+        self.limit = limit
 
     def __len__(self) -> int:
         return -(-len(self.order) // self._block_size) * self.accumulate * self.passes
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = self.order.draw(self.epoch())
+        an_epoch = self.limit or len(self)
+        epoch, begun = divmod(self.done(), an_epoch)
+        epochs = (islice(self._batches(number), an_epoch) for number in count(epoch))
+        yield from islice(chain.from_iterable(epochs), begun, begun + len(self))
+
+    def _batches(self, epoch: int) -> Iterator[list[int]]:
+        order = self.order.draw(epoch)
         batches = self.world_size * self.accumulate
         for start in range(0, len(order), self._block_size):
             block = order[start : start + self._block_size]

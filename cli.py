@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import ConfigError, MediaError, UserError
+from videor1.errors import ConfigError, UserError
 from videor1.modules import PolicyModule
 from videor1.trainer import VideoTrainer
 
@@ -35,7 +35,7 @@ _NO_TRAINING = {
     "precision": "32-true",
 }
 _NO_TRAINING |= {"logger": False, "enable_checkpointing": False}
-_QUALIFIED = f"{MediaError.__module__}.{MediaError.__qualname__}: "
+_QUALIFIED = re.compile(r"^videor1\.[\w.]+: ")  # of an error from a loader's worker
 _KEY = re.compile(r'Parser key "([^"]+)":?')
 
 
@@ -102,14 +102,14 @@ def run(args: ArgsType = None) -> int:
     """`main`, with errors of the input as one line on stderr; returns the exit status."""
     try:
         main(args)
-    except (UserError, ValueError) as error:
+    except (UserError, ValueError, OSError) as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, UserError):
+        while cause is not None and not isinstance(cause, UserError | OSError):
             cause = cause.__cause__  # jsonargparse wraps what a constructor raises
         if cause is None:
             raise
         told = str(cause).strip().splitlines()[-1]  # a loader's worker puts its own traceback before it
-        print(f"error: {told.removeprefix(_QUALIFIED)}", file=sys.stderr)
+        print(f"error: {_QUALIFIED.sub('', told)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 
 from videor1.audit.run import Audit
 from videor1.data.datamodule import VideoDataModule
+from videor1.errors import ConfigError
 from videor1.modules import PolicyModule
 
 
@@ -41,6 +42,8 @@ class VideoTrainer(Trainer):
             UserError: the config or a record file is wrong, or more records are unusable than
                 data.max_bad_share.
         """
+        if ranks < 1:
+            raise ConfigError(f"ranks must be at least 1, got {ranks}")
         Audit(
             model,
             datamodule,

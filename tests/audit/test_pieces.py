@@ -78,7 +78,7 @@ def test_a_question_is_the_same_however_it_is_typed():
 def test_a_digest_is_the_same_with_and_without_a_cache(tmp_path):
     file = tmp_path / "x"
     file.write_bytes(b"abc")
-    cache = CacheSettings(folder=str(tmp_path / "cache"), gigabytes=0.001).frames()
+    cache = CacheSettings(folder=str(tmp_path / "cache"), gigabytes=0.5).frames()
     assert content_digest(file) == content_digest(file, cache) == "ba7816bf8f01cfea414140de5dae2223"
 
 

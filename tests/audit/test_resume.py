@@ -145,7 +145,7 @@ def test_a_journal_that_is_none_is_not_overwritten(corpus, tmp_path):
 
 
 def test_the_cache_is_filled_for_the_run(corpus, tmp_path):
-    cache = CacheSettings(folder=str(tmp_path / "cache"), gigabytes=0.1)
+    cache = CacheSettings(folder=str(tmp_path / "cache"), gigabytes=0.5)
     corpus.audit(tmp_path)
     corpus.audit(tmp_path, cache=cache)  # all is known, but no frames are kept yet
     frames = cache.frames()

@@ -14,7 +14,7 @@ import cli
 from tests.data.damage import claim_too_many_frames
 from tests.runs import fit
 from videor1.data.quarantine import read_quarantine
-from videor1.errors import MediaError, UserError
+from videor1.errors import ConfigError, MediaError, UserError
 
 TINY = ["--trainer.enable_checkpointing", "true", "--data.workers", "2", "--data.max_bad_share", "0.5"]
 
@@ -138,6 +138,24 @@ def test_excluded_records_are_not_tried_or_counted(damaged, tmp_path, whole):
     assert set(seen.values()) == {1}
     assert not bad & set(seen)
     assert not (tmp_path / "second" / "quarantine.jsonl").exists()
+
+
+def test_a_quarantine_of_another_file_is_refused(damaged, tmp_path):
+    root, _ = damaged
+    line = {"file": "/other/cot.json", "record": 3, "problem_id": "zzz", "path": "x.mp4", "cause": "c"}
+    (tmp_path / "foreign.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(ConfigError, match=r"data\.exclude: .*foreign\.jsonl is about another cot\.json"):
+        fit("sft", root, tmp_path, "--data.exclude", f"[{tmp_path / 'foreign.jsonl'}]")
+
+
+def test_data_that_are_not_there_at_all_stop_with_the_summary(world, tmp_path):
+    root = tmp_path / "world"
+    shutil.copytree(world, root, ignore=shutil.ignore_patterns("*.mp4", "*.png"))
+    with pytest.raises(UserError, match=r"records are unusable.*no such file.*quarantine\.jsonl"):
+        fit("sft", root, tmp_path / "run", "--trainer.max_steps", "2")
+    assert len(read_quarantine(tmp_path / "run" / "quarantine.jsonl")) > 0
+    with pytest.raises(UserError, match="no usable record was found for a whole batch"):
+        fit("sft", root, tmp_path / "run", "--trainer.max_steps", "2", "--data.max_bad_share", "1")
 
 
 def test_validation_leaves_places_empty_and_says_so(damaged, tmp_path):

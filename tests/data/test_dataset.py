@@ -18,7 +18,7 @@ from videor1.data.frames import ClipSettings
 from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.record_file import RecordFile
-from videor1.errors import MediaError, RecordError, UserError
+from videor1.errors import MediaError, RecordError
 
 SETTINGS = ClipSettings(max_frames=4, video_max_pixels=8 * 784, image_max_pixels=8 * 784)
 KINDS = [  # file, kind of answer, what the clip's grid of patches comes to
@@ -188,9 +188,17 @@ def test_a_place_may_stay_empty(like, maker):
     assert [one.record for one in empty.quarantined] == [1, 3]
 
 
-def test_a_kind_of_which_nothing_is_usable_stops(like, maker):
-    with pytest.raises(UserError, match=r"record 7.*free-form.*[nN]o such file"):
-        PromptDataset(like, maker)[[7]]
+def test_where_a_kind_is_not_there_at_all_the_next_of_its_types_comes(like, maker):
+    batch = PromptDataset(like, maker)[[7, 0]]
+    assert ids(batch) == [0, 0]  # no other free-form question is usable, so the next of all
+    assert [one.record for one in batch.quarantined] == [7]
+
+
+def test_where_nothing_is_there_the_batch_still_tells_why(root, maker):
+    nothing = write_records(root / "nothing.json", [("lost.mp4", "OCR"), ("gone.mp4", "OCR")])
+    batch = PromptDataset(nothing, maker)[[1, 0]]
+    assert len(batch) == 0
+    assert sorted(one.record for one in batch.quarantined) == [0, 1]
 
 
 def test_prompts_over_the_budget_see_less_and_are_never_cut(dataset, maker):

@@ -77,7 +77,7 @@ def test_a_file_that_takes_too_long_costs_its_time(video):
 def test_a_file_that_needs_too_much_memory(tmp_path, video):
     path = tmp_path / "large.png"
     Image.new("RGB", (12_000, 12_000)).save(path, compress_level=1)
-    small = Decoder(DecodeSettings(memory_gb=0.4))
+    small = Decoder(DecodeSettings(memory_gb=0.5))
     with pytest.raises(MediaError, match=r"large\.png: .*memory"):
         small.read(path, "image", CLIP)
     assert small.read(video, "video", CLIP).total_frames == 16
@@ -148,7 +148,8 @@ def test_without_isolation_it_reads_here(video):
     assert here._child is None
 
 
+@pytest.mark.parametrize("value", [0, -1.0, 1e9, float("inf"), float("nan")])
 @pytest.mark.parametrize("key", ["timeout", "memory_gb"])
-def test_settings_are_checked(key):
+def test_settings_are_checked(key, value):
     with pytest.raises(ConfigError, match=f"data.decode.{key}"):
-        DecodeSettings(**{key: 0})
+        DecodeSettings(**{key: value})

@@ -118,8 +118,9 @@ def test_content_names_an_entry_not_its_path(root, tmp_path):
     assert cache.key(copy, "video", settings) != changed
 
 
-@pytest.mark.parametrize("name", ["none.mp4", "clips"])
+@pytest.mark.parametrize("name", ["none.mp4", "clips", "pipe.mp4"])
 def test_missing_files_are_media_errors_with_a_cache_too(root, tmp_path, name):
+    os.mkfifo(root / "pipe.mp4")  # opening it would wait for ever
     for cache in (None, FrameCache(tmp_path / "cache", 1.0)):
         with pytest.raises(MediaError, match=f"{name}: "):
             MediaReader(root, decode=HERE, cache=cache).read(record(name), ClipSettings())

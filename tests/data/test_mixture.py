@@ -49,7 +49,8 @@ def test_weights_and_counts():
 def test_the_first_line_that_covers_a_record_decides():
     mixture = [Share(problem_type="OCR", weight=1.0), Share(data_type="image", weight=0.0)]
     assert per_kind(EpochOrder(CODES, KINDS, mixture=mixture)) == {0: 40, 2: 10}
-    assert per_kind(EpochOrder(CODES, KINDS, mixture=mixture[::-1])) == {0: 40}
+    with pytest.raises(ConfigError, match=r"lines before it have taken all records of .*OCR"):
+        EpochOrder(CODES, KINDS, mixture=mixture[::-1])
 
 
 def test_a_line_without_conditions_is_about_everything():
@@ -73,6 +74,9 @@ def test_records_that_are_set_apart_never_come():
         ([{"data_type": "image"}], "weight or a count"),
         ([{"weight": -1.0}], "at least 0"),
         ([{"count": -1}], "at least 0"),
+        ([{"weight": float("inf")}], "finite"),
+        ([{"weight": float("nan")}], "finite"),
+        ([{"data_type": "image", "weight": 1.0}, {"data_source": "signs", "weight": 2.0}], "signs"),
     ],
 )
 def test_mistakes_are_named(lines, message):

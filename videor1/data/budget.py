@@ -42,7 +42,7 @@ def lower(settings: ClipSettings, clip: Clip, room: int) -> ClipSettings | None:
     """Settings under which the file of `clip` takes at most `room` tokens; None when it cannot."""
     rows, tokens = _grid(clip)
     least = -(-settings.min_pixels // SIDE**2)
-    fewest = settings.min_frames // 2 if clip.is_video else 1
+    fewest = -(-settings.min_frames // 2) if clip.is_video else 1
     fitted = fit_room(rows, tokens, room, min_rows=min(rows, fewest), min_tokens=least)
     if fitted is None:
         return None

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import sqlite3
+import stat
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import diskcache
 import numpy as np
@@ -25,7 +28,8 @@ from videor1.errors import ConfigError
 from videor1.types import Clip, DataType
 
 FORMAT = 1  # raised when the readers return other pixels for the same file and settings
-_SHARDS = 8
+_SHARDS = 8  # each holds its part of the gigabytes
+_LEAST = 0.5  # less would hold only a dozen of the recipe's clips in each
 _PATIENCE = 30.0  # seconds to wait for a shard that another worker writes
 
 
@@ -43,8 +47,8 @@ class CacheSettings:
     gigabytes: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.gigabytes < 0:
-            raise ConfigError(f"data.cache.gigabytes must be at least 0, got {self.gigabytes}")
+        if self.gigabytes and not _LEAST <= self.gigabytes < math.inf:
+            raise ConfigError(f"data.cache.gigabytes must be 0 or at least {_LEAST}, got {self.gigabytes}")
 
     @property
     def path(self) -> Path:
@@ -74,7 +78,9 @@ class FrameCache:
                 eviction_policy="least-recently-used",
             )
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(f"data.cache.folder: {folder} cannot be used: {error}") from error
+            raise ConfigError(
+                f"data.cache.folder: {folder} cannot be used: {error}; delete it or name another"
+            ) from error
 
     def key(self, path: Path, data_type: DataType, settings: ClipSettings) -> str:
         """Names a clip. Reads the file once, then only its size and time stamp.
@@ -87,31 +93,38 @@ class FrameCache:
     def digest(self, path: Path) -> str:
         """SHA-256 of a file, remembered as long as its size and time stamp stay."""
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for its writer
+            raise OSError("is a folder" if stat.S_ISDIR(status.st_mode) else "is no regular file")
         name = f"{path} {status.st_size} {status.st_mtime_ns} {status.st_ino}"
-        known = self._store.get(name)
+        known = self._try(self._store.get, name)
         if known is None:
             with path.open("rb") as file:
                 known = hashlib.file_digest(file, "sha256").hexdigest()
-            self._store.set(name, known)
+            self._try(self._store.set, name, known)
         return known
 
     def get(self, key: str, path: Path) -> Clip | None:
         """The clip of a key, under the path it is asked for; None when it is not kept or no longer whole."""
-        entry = self._store.get(key, read=True)
+        entry = self._try(self._store.get, key, read=True)
         if entry is None:
             return None
         with entry:
             clip = _unpack(entry, path)
         if clip is None:
-            self._store.delete(key)
+            self._try(self._store.delete, key)
         return clip
 
     def put(self, key: str, clip: Clip) -> None:
-        """Keeps a clip. A store that cannot be written costs time, not the run: it is a warning."""
+        """Keeps a clip."""
+        self._try(self._store.set, key, _pack(clip), read=True)
+
+    def _try(self, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """A store that fails, on a full disk say, costs time and not the run: it is a warning, and a None."""
         try:
-            self._store.set(key, _pack(clip), read=True)
+            return operation(*arguments, **options)
         except (OSError, sqlite3.Error) as error:
-            warnings.warn(f"{self.folder}: frames are not kept: {error}", stacklevel=2)
+            warnings.warn(f"{self.folder}: frames are not kept: {error}", stacklevel=3)
+            return None
 
 
 def _pack(clip: Clip) -> io.BytesIO:
@@ -132,16 +145,16 @@ def _unpack(entry: BinaryIO, path: Path) -> Clip | None:
     """None when a power cut or a bad disk has left something else than was written."""
     try:
         header = json.loads(entry.readline())
-    except ValueError:
+        pixels = bytearray(entry.read())
+        if zlib.crc32(pixels) != header["crc32"]:
+            return None
+        return Clip(
+            frames=np.frombuffer(pixels, np.uint8).reshape(header["shape"]),
+            indices=tuple(header["indices"]),
+            fps=header["fps"],
+            source_fps=header["source_fps"],
+            total_frames=header["total_frames"],
+            path=str(path),
+        )
+    except (ValueError, KeyError, TypeError):
         return None
-    pixels = bytearray(entry.read())
-    if zlib.crc32(pixels) != header["crc32"]:
-        return None
-    return Clip(
-        frames=np.frombuffer(pixels, np.uint8).reshape(header["shape"]),
-        indices=tuple(header["indices"]),
-        fps=header["fps"],
-        source_fps=header["source_fps"],
-        total_frames=header["total_frames"],
-        path=str(path),
-    )

@@ -22,7 +22,7 @@ from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
 from videor1.data.sampler import BlockSampler, ResumableLoader
 from videor1.data.split import Split
-from videor1.errors import ConfigError
+from videor1.errors import ConfigError, UserError
 
 
 class VideoDataModule(LightningDataModule):
@@ -167,8 +167,11 @@ class VideoDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: PromptBatch, dataloader_idx: int) -> PromptBatch:
         """Counts what a batch met, here, in the process that can stop the run."""
-        if split := self.splits.get("train" if self._trainer.training else "validate"):
+        training = self._trainer.training
+        if split := self.splits.get("train" if training else "validate"):
             split.quarantine.admit(batch.quarantined, seen=len(batch))
+            if training and not len(batch):
+                raise UserError(f"{split.records.path}: no usable record was found for a whole batch")
         return batch
 
     def state_dict(self) -> dict[str, Any]:

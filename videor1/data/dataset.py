@@ -12,7 +12,7 @@ from videor1.data.batch import PromptBatch
 from videor1.data.maker import PromptMaker
 from videor1.data.quarantine import Quarantined, quarantined
 from videor1.data.record_file import RecordFile
-from videor1.errors import MediaError, RecordError, UserError
+from videor1.errors import MediaError, RecordError
 from videor1.types import Prompt
 
 _MOST_TRIES = (
@@ -26,8 +26,8 @@ class PromptDataset(Dataset[PromptBatch]):
     """Maps a list of record numbers to a `PromptBatch`; the sampler makes the lists.
 
     An unusable record is named in the batch it was drawn for, and the next record of its kind takes its
-    place. Which one that is depends on the record file alone, so it is the same on every rank, in every pass
-    and after a resume.
+    place, or, where a kind is not there at all, the next of its types, or the next of all. Which one that is
+    depends on the record file alone, so it is the same on every rank, in every pass and after a resume.
 
     Args:
         records: the record file.
@@ -53,7 +53,11 @@ class PromptDataset(Dataset[PromptBatch]):
         return len(self.records)
 
     def __getitem__(self, numbers: list[int]) -> PromptBatch:
-        """Raises UserError when no record of a kind is left, or the record's error where `on_bad` says so."""
+        """The batch; a place stays empty where nothing at all could be found for it.
+
+        Raises:
+            MediaError, RecordError: where `on_bad` says so.
+        """
         bad: dict[int, Quarantined | None] = {}
         found = (self._prompt(number, bad) for number in numbers)
         prompts = [prompt for prompt in found if prompt is not None]
@@ -71,19 +75,18 @@ class PromptDataset(Dataset[PromptBatch]):
                     position = int(self.records.positions[candidate])
                     self._bad[candidate] = quarantined(record, error, self.records.path, position)
             bad[candidate] = self._bad[candidate]
-        if self.on_bad == "skip":
-            return None
-        kind = self.records.kinds[self.records.kind_codes[number]]
-        told = bad[number]
-        cause = told.cause if told else "known to be bad"
-        raise UserError(
-            f"{self.records.where(number)}: neither it nor {len(bad) - 1} more of its kind ({kind.data_type},"
-            f" {kind.problem_type}, {kind.data_source}) can be used: {cause}"
-        )
+        return None
 
     def _candidates(self, number: int) -> Iterator[int]:
         yield number
-        if self.on_bad == "replace":
-            same = np.flatnonzero(self.records.kind_codes == self.records.kind_codes[number])
-            place = int(np.searchsorted(same, number))
-            yield from np.concatenate([same[place + 1 :], same[:place]])[:_MOST_TRIES].tolist()
+        if self.on_bad != "replace":
+            return
+        kind = self.records.kinds[self.records.kind_codes[number]]
+        same_types = [
+            (other.data_type, other.problem_type) == (kind.data_type, kind.problem_type)
+            for other in self.records.kinds
+        ]
+        for like in ([other == kind for other in self.records.kinds], same_types, [True] * len(same_types)):
+            same = np.flatnonzero(np.array(like)[self.records.kind_codes])
+            later = int(np.searchsorted(same, number, side="right"))
+            yield from np.roll(same, -later)[:_MOST_TRIES].tolist()

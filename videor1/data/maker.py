@@ -56,15 +56,16 @@ class PromptMaker:
         room = self.max_tokens - self.reserved(record) - (len(prompt.input_ids) - vision_tokens(clip))
         if vision_tokens(clip) <= room:
             return prompt
-        fitting = lower(self.clip, clip, room)
-        if fitting is not None:
-            clip = self.media.read(record, fitting)
-        if fitting is None or vision_tokens(clip) > room:
-            raise RecordError(
-                f"record {record.problem_id}: {max(room, 0)} of {self.max_tokens} tokens are left for its"
-                " media, and that is too few"
-            )
-        return self.builder.build(record, clip)
+        target = room
+        while (fitting := lower(self.clip, clip, target)) is not None:
+            smaller = self.media.read(record, fitting)
+            if vision_tokens(smaller) <= room:
+                return self.builder.build(record, smaller)
+            target = target * room // vision_tokens(smaller)  # a side cannot shrink below one patch
+        raise RecordError(
+            f"record {record.problem_id}: {max(room, 0)} of {self.max_tokens} tokens are left for its media,"
+            " and that is too few"
+        )
 
     def reserved(self, record: Record) -> int:
         """Tokens kept free for the response.

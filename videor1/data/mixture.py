@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -33,8 +34,8 @@ class Share:
     def __post_init__(self) -> None:
         if (self.weight is None) == (self.count is None):
             raise ConfigError(f"data.mixture: give a weight or a count, one of the two: {self}")
-        if (self.weight or 0) < 0 or (self.count or 0) < 0:
-            raise ConfigError(f"data.mixture: weight and count must be at least 0: {self}")
+        if not 0 <= (self.weight or 0) < math.inf or (self.count or 0) < 0:
+            raise ConfigError(f"data.mixture: weight and count must be at least 0 and finite: {self}")
 
     def covers(self, kind: Kind) -> bool:
         """Whether this line is about a kind of record."""
@@ -79,7 +80,9 @@ class EpochOrder:
         line_of_record = line_of_kind[codes]
         self._pools = [numbers[line_of_record == line] for line in range(len(lines))]
         self._draws = [line.draws(len(pool)) for line, pool in zip(lines, self._pools, strict=True)]
-        for line, pool, draws in zip(lines, self._pools, self._draws, strict=True):
+        for line, pool, draws in zip(mixture, self._pools, self._draws, strict=False):
+            if not len(pool) and any(line.covers(kinds[code]) for code in np.unique(codes)):
+                raise ConfigError(f"data.mixture: lines before it have taken all records of {line}")
             misspelt = line.data_source is not None and not any(line.covers(kind) for kind in kinds)
             if not len(pool) and (draws or misspelt):
                 sources = sorted({kind.data_source for kind in kinds})

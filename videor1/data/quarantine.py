@@ -53,7 +53,8 @@ class Quarantine:
         self.file = file
         self.records = records
         self.max_bad_share = max_bad_share
-        self.seen = 0
+        self.seen = 0  # draws
+        self.refused = 0  # by opening the file
         self.found: dict[int, Quarantined] = {}  # by position
         self._written: set[str] | None = None
 
@@ -64,21 +65,23 @@ class Quarantine:
             BadShareError: they are too many of the whole file.
         """
         refused = {one.record: one for one in rejected}
+        self.refused = len(refused)
         self._write(refused.values())
-        self._check(refused, of=self.records)
+        self._check(refused, of=self.records, before=0.0)
 
     def admit(self, found: Iterable[Quarantined], *, seen: int) -> None:
         """Takes in what a batch met beside its `seen` sound records.
 
         Raises:
-            BadShareError: too many of the records seen so far are unusable; of the first 1000, they may be as
-                many as of 1000.
+            BadShareError: too many of the records seen so far are unusable, those included that opening
+                the file refused; of the first 1000, they may be as many as of 1000.
         """
         new = {one.record: one for one in found if one.record not in self.found}
         self.seen += seen + len(new)
         self.found |= new
         self._write(new.values())
-        self._check(self.found, of=max(self.seen, min(self.records, _LEAST_SEEN)))
+        of = min(self.records, max(self.seen, _LEAST_SEEN))
+        self._check(self.found, of=of, before=self.refused / self.records)
 
     def state_dict(self) -> dict[str, Any]:
         return {"seen": self.seen, "found": [asdict(one) for one in self.found.values()]}
@@ -102,8 +105,8 @@ class Quarantine:
                     raw.write(line.encode())
         self._written.update(lines)
 
-    def _check(self, bad: dict[int, Quarantined], *, of: int) -> None:
-        if len(bad) <= self.max_bad_share * of:
+    def _check(self, bad: dict[int, Quarantined], *, of: int, before: float) -> None:
+        if len(bad) / max(of, 1) + before <= self.max_bad_share:
             return
         causes = Counter(one.cause for one in bad.values()).most_common(3)
         told = "; ".join(f"{count} × {cause}" for cause, count in causes)

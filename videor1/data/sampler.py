@@ -31,9 +31,9 @@ class BlockSampler(Sampler[list[int]]):
     over all its batches, and only when there are fewer records than batches do some come again, since a rank
     without a batch would leave the others waiting in a collective.
 
-    Batches are numbered through all epochs, and an iteration begins after those that are done. So a resumed run
-    needs to remember no more than their number, wherever the Trainer takes an epoch to end: neither the loader
-    nor its workers have a state.
+    Batches are numbered through all epochs, and an iteration begins after those that are done. So a resumed
+    run needs to remember no more than their number, wherever the Trainer takes an epoch to end: neither the
+    loader nor its workers have a state.
 
     Args:
         order: the records of each epoch.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from videor1.data.mixture import EpochOrder, Share
 from videor1.data.quarantine import Quarantine, Quarantined, read_quarantine
 from videor1.data.record_file import RecordFile
-from videor1.errors import RecordError
+from videor1.errors import ConfigError, RecordError
 
 
 class Split:
@@ -42,9 +42,7 @@ class Split:
         self.records = RecordFile.open(file, strict=strict, index_folder=index_folder)
         _refuse_broken(self.records, max_bad_share)
         everything = len(self.records) + len(self.records.rejected)
-        named = [
-            one for source in exclude for one in read_quarantine(source) if Path(one.file).name == file.name
-        ]
+        named = [one for name in exclude for one in _excluded(name, self.records)]
         malformed = {one.record for one in named if not one.path}
         self.quarantine = Quarantine(quarantine, records=everything, max_bad_share=max_bad_share)
         self.quarantine.refuse(
@@ -87,3 +85,27 @@ def _refuse_broken(records: RecordFile, max_bad_share: float) -> None:
     for one in records.rejected:
         if one.lost_bytes > max_bad_share * records.path.stat().st_size:
             raise RecordError(f"{records.path}: record {one.number}: {one.cause}")
+
+
+def _excluded(name: str, records: RecordFile) -> Iterator[Quarantined]:
+    """The lines of a quarantine file that are about this record file.
+
+    Raises:
+        ConfigError: the record that a line names is another one here.
+    """
+    sound = dict(zip(records.positions.tolist(), range(len(records)), strict=True))
+    rejected = {one.number for one in records.rejected}
+    for one in read_quarantine(name):
+        if Path(one.file).name != records.path.name:
+            continue
+        if one.path and one.record in sound:
+            record = records[sound[one.record]]
+            same = (one.problem_id, one.path) == (record.problem_id, record.path)
+        else:
+            same = not one.path and one.record in rejected
+        if not same:
+            raise ConfigError(
+                f"data.exclude: {name} is about another {records.path.name}: its record {one.record} is"
+                f" {one.problem_id} with '{one.path}', not the one of {records.path}"
+            )
+        yield one

@@ -13,6 +13,7 @@ class DataHealth(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        # The command line's Trainer has a data module, which Lightning's types do not know.
         quarantine = trainer.datamodule.splits["train"].quarantine  # type: ignore[attr-defined]
         bad = len(quarantine.found)
         pl_module.log("data/quarantined", float(bad), batch_size=1)

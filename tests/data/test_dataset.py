@@ -194,6 +194,14 @@ def test_where_a_kind_is_not_there_at_all_the_next_of_its_types_comes(like, make
     assert [one.record for one in batch.quarantined] == [7]
 
 
+def test_no_stand_in_comes_from_what_the_mixture_leaves_out(like, maker):
+    videos = np.array([0, 1, 2, 3, 4])
+    dataset = PromptDataset(like, maker, stand_ins=videos)
+    assert ids(dataset[[5]]) == [0]  # 6, an image of the same kind, is left out, and so are all images
+    assert ids(dataset[[3]]) == [4]
+    assert ids(PromptDataset(like, maker, stand_ins=videos[[1, 3]])[[1]]) == []
+
+
 def test_where_nothing_is_there_the_batch_still_tells_why(root, maker):
     nothing = write_records(root / "nothing.json", [("lost.mp4", "OCR"), ("gone.mp4", "OCR")])
     batch = PromptDataset(nothing, maker)[[1, 0]]

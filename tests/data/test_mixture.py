@@ -46,6 +46,12 @@ def test_weights_and_counts():
     assert sum(order.draw(0)[:35] < 40) < 30  # kinds are mixed, not one after another
 
 
+def test_numbers_are_those_that_may_come():
+    mixture = [Share(data_type="image", weight=0.0)]
+    assert EpochOrder(CODES, KINDS, mixture=mixture).numbers().tolist() == list(range(40))
+    assert EpochOrder(CODES, KINDS).numbers().tolist() == list(range(70))
+
+
 def test_the_first_line_that_covers_a_record_decides():
     mixture = [Share(problem_type="OCR", weight=1.0), Share(data_type="image", weight=0.0)]
     assert per_kind(EpochOrder(CODES, KINDS, mixture=mixture)) == {0: 40, 2: 10}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 from transformers import Qwen2_5_VLProcessor
@@ -126,8 +127,9 @@ class VideoDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[PromptBatch]:
         split, module = self._split("train"), self._trainer.lightning_module
+        order = split.order(self.mixture, seed=self.seed)
         sampler = BlockSampler(
-            split.order(self.mixture, seed=self.seed),
+            order,
             batch_size=self.batch_size,
             rank=self._trainer.global_rank,
             world_size=self._trainer.world_size,
@@ -139,7 +141,8 @@ class VideoDataModule(LightningDataModule):
         whole = len(sampler)
         sampler.limit = min(limit, whole) if isinstance(limit, int) else max(1, int(limit * whole))
         maker = self.maker(module.processor, module.train_response_tokens)
-        return self._loader(split, maker, sampler, on_bad="raise" if self.strict else "replace")
+        on_bad: OnBad = "raise" if self.strict else "replace"
+        return self._loader(split, maker, sampler, on_bad=on_bad, stand_ins=order.numbers())
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         """Every record once over all ranks; the place of an unusable one stays empty."""
@@ -223,10 +226,18 @@ class VideoDataModule(LightningDataModule):
         return split
 
     def _loader(
-        self, split: Split, maker: PromptMaker, batches: Any, *, on_bad: OnBad
+        self,
+        split: Split,
+        maker: PromptMaker,
+        batches: Any,
+        *,
+        on_bad: OnBad,
+        stand_ins: np.ndarray | None = None,
     ) -> DataLoader[PromptBatch]:
         return ResumableLoader(
-            PromptDataset(split.records, maker, on_bad=on_bad, known_bad=split.known_bad()),
+            PromptDataset(
+                split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=stand_ins
+            ),
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already
             num_workers=self.workers if len(batches) > 1 else 0,

@@ -15,9 +15,7 @@ from videor1.data.record_file import RecordFile
 from videor1.errors import MediaError, RecordError
 from videor1.types import Prompt
 
-_MOST_TRIES = (
-    100  # for one place in a batch; a kind with so many unusable records in a row is not there at all
-)
+_MOST_TRIES = 100  # a kind with so many unusable records in a row is taken not to be there at all
 
 OnBad = Literal["replace", "skip", "raise"]
 
@@ -27,13 +25,16 @@ class PromptDataset(Dataset[PromptBatch]):
 
     An unusable record is named in the batch it was drawn for, and the next record of its kind takes its
     place, or, where a kind is not there at all, the next of its types, or the next of all. Which one that is
-    depends on the record file alone, so it is the same on every rank, in every pass and after a resume.
+    depends on the record file and the mixture alone, so it is the same on every rank, in every pass and after
+    a resume.
 
     Args:
         records: the record file.
         maker: makes the prompts.
         on_bad: "replace" as said, "skip" leaves its place empty, "raise" ends with its error.
         known_bad: record numbers that need not be tried.
+        stand_ins: numbers of the records that may take a place, ascending: those that the mixture draws from.
+            None for all.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class PromptDataset(Dataset[PromptBatch]):
         *,
         on_bad: OnBad = "replace",
         known_bad: Iterable[int] = (),
+        stand_ins: np.ndarray | None = None,
     ) -> None:
         self.records = records
         self.maker = maker
         self.on_bad = on_bad
+        self.stand_ins = np.arange(len(records)) if stand_ins is None else stand_ins
         self._bad: dict[int, Quarantined | None] = dict.fromkeys(map(int, known_bad))
 
     def __len__(self) -> int:
@@ -87,6 +90,6 @@ class PromptDataset(Dataset[PromptBatch]):
             for other in self.records.kinds
         ]
         for like in ([other == kind for other in self.records.kinds], same_types, [True] * len(same_types)):
-            same = np.flatnonzero(np.array(like)[self.records.kind_codes])
+            same = self.stand_ins[np.array(like)[self.records.kind_codes[self.stand_ins]]]
             later = int(np.searchsorted(same, number, side="right"))
             yield from np.roll(same, -later)[:_MOST_TRIES].tolist()

@@ -93,6 +93,11 @@ class EpochOrder:
     def __len__(self) -> int:
         return sum(self._draws)
 
+    def numbers(self) -> np.ndarray:
+        """The numbers of all records that may come, ascending."""
+        pools = zip(self._pools, self._draws, strict=True)
+        return np.sort(np.concatenate([pool for pool, draws in pools if draws]))
+
     def draw(self, epoch: int) -> np.ndarray:
         """(len(self),) record numbers."""
         random = np.random.default_rng([self.seed, epoch])

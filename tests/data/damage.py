@@ -1,4 +1,4 @@
-"""Damaged files of every kind, the same ones on every machine: cut, with wrong bytes, or no media at all."""
+"""Damaged files of every kind: cut, with wrong bytes, or no media at all. The same damage in every run."""
 
 from __future__ import annotations
 
@@ -60,12 +60,18 @@ class Damaged:
     hopeless: bool = False  # nothing can be read from it; otherwise a part may be
 
 
-def damaged_files(folder: Path) -> list[Damaged]:
-    """Writes some 450 files into an empty folder; the same bytes each time."""
-    _write_sound(folder / "sound")
+def damaged_files(folder: Path, sound: Path | None = None) -> list[Damaged]:
+    """Writes some 450 files into an empty folder; the same bytes each time for the same sound ones.
+
+    The sound ones are those that an earlier call left in its `folder / "sound"`, or are written anew: encoders
+    do not promise the same bytes from one run to the next.
+    """
+    if sound is None:
+        sound = folder / "sound"
+        _write_sound(sound)
     found = []
     for seed, origin in enumerate((*VIDEOS, *ANIMATIONS, *IMAGES)):
-        data = np.frombuffer((folder / "sound" / origin).read_bytes(), np.uint8)
+        data = np.frombuffer((sound / origin).read_bytes(), np.uint8)
         data_type: DataType = "image" if origin in IMAGES else "video"
         for number in range(FLIPPED + CUT + REPLACED):
             wrong, damaged = _damage(data, number, np.random.default_rng([seed, number]))

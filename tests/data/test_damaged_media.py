@@ -50,8 +50,13 @@ def reader():
 
 
 @pytest.fixture(scope="module")
-def damaged(tmp_path_factory) -> list[Damaged]:
-    return damaged_files(tmp_path_factory.mktemp("damaged"))
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("damaged")
+
+
+@pytest.fixture(scope="module")
+def damaged(folder) -> list[Damaged]:
+    return damaged_files(folder)
 
 
 def outcome(reader: Reader, file: Damaged, backend: Backend) -> Clip | str:
@@ -112,8 +117,8 @@ def test_what_is_no_media_is_refused(reader, damaged, data_type, backend):
     assert outcomes["pipe"] == "is no regular file"
 
 
-def test_the_damage_is_the_same_each_time(damaged, tmp_path):
-    again = damaged_files(tmp_path)
+def test_the_damage_is_the_same_each_time(damaged, folder, tmp_path):
+    again = damaged_files(tmp_path, sound=folder / "sound")
     assert [(one.path.name, one.wrong) for one in again] == [(one.path.name, one.wrong) for one in damaged]
     for one, other in zip(damaged, again, strict=True):
         if one.wrong in ("flipped", "cut", "replaced") or one.wrong.startswith("random"):

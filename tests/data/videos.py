@@ -44,7 +44,7 @@ def write_video(
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = height, width, pixels
-        stream.thread_count = 1  # the same bytes on every machine
+        stream.thread_count = 1
         for number in range(frames):
             colour = np.broadcast_to(COLOURS[number % 8], (height, width, 3))
             file.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24")))

@@ -65,7 +65,7 @@ class Prompt:
     clip: Clip
     input_ids: Tensor  # (P,) int64, one id per vision token included
     patches: Tensor  # (t*h*w, 3*2*14*14) uint8, cut from the frames; normalised on the device
-    grid_thw: Tensor  # (1, 3) int64 patches in time, height, width
+    grid_thw: Tensor  # (1, 3) int64 patches in time, height, width; (0, 3), without patches, when text is all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,7 @@ class Response:
     """One sampled continuation of a prompt."""
 
     token_ids: Tensor  # (C,) int64, the end token included when the response is finished
+    logprobs: Tensor  # (C,) float32, of the distribution they were drawn from, before top_p cut it
     text: str  # decoded without the end token
     finished: bool  # False when max_new_tokens cut it off
 
@@ -108,3 +109,4 @@ class Experience:
     advantages: Tensor  # (N,), N = B * G, question by question
     old_logprobs: Tensor | None  # (N, L) of the policy that sampled; None when it is the policy updated
     reference_logprobs: Tensor | None  # (N, L); None when beta = 0
+    vision: Tensor | None  # (V, hidden) features of all vision tokens by a frozen tower; None when it learns

@@ -10,7 +10,9 @@ from videor1.types import Group, Response, Rewards
 
 def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media_prompts):
     hostile = "<script>alert(1)</script> | `code`\n# heading"
-    answer = Response(token_ids=torch.zeros(3, dtype=torch.long), text=hostile, finished=True)
+    answer = Response(
+        token_ids=torch.zeros(3, dtype=torch.long), logprobs=torch.zeros(3), text=hostile, finished=True
+    )
     group = Group(
         prompt=media_prompts["video"], ordered=(answer,) * 2, shuffled=(answer,), permutation=(1, 0, 3, 2)
     )

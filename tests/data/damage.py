@@ -63,8 +63,8 @@ class Damaged:
 def damaged_files(folder: Path, sound: Path | None = None) -> list[Damaged]:
     """Writes some 450 files into an empty folder; the same bytes each time for the same sound ones.
 
-    The sound ones are those that an earlier call left in its `folder / "sound"`, or are written anew: encoders
-    do not promise the same bytes from one run to the next.
+    The sound ones are those that an earlier call left in its `folder / "sound"`, or are written anew:
+    encoders do not promise the same bytes from one run to the next.
     """
     if sound is None:
         sound = folder / "sound"

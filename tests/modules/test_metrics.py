@@ -15,7 +15,10 @@ HERE = SingleDeviceStrategy(torch.device("cpu"))
 
 def responses(*lengths, finished=True):
     return tuple(
-        Response(token_ids=torch.zeros(n, dtype=torch.long), text="", finished=finished) for n in lengths
+        Response(
+            token_ids=torch.zeros(n, dtype=torch.long), logprobs=torch.zeros(n), text="", finished=finished
+        )
+        for n in lengths
     )
 
 
@@ -37,7 +40,12 @@ def figures(*pairs, scale="std"):
     groups, rewards = zip(*pairs, strict=True)
     advantages = group_advantages(torch.stack([reward.total for reward in rewards]), scale=scale).flatten()
     experience = Experience(
-        groups=groups, rewards=rewards, advantages=advantages, old_logprobs=None, reference_logprobs=None
+        groups=groups,
+        rewards=rewards,
+        advantages=advantages,
+        old_logprobs=None,
+        reference_logprobs=None,
+        vision=None,
     )
     means = StepMeans()
     add_rollouts(means, experience, scale=scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from videor1.policy.embed import prompt_positions
+from videor1.policy.packing import prompt_positions
 from videor1.policy.pixels import normalise
 from videor1.types import Prompt
 
@@ -20,6 +20,8 @@ def plain_distributions(model, prompt: Prompt, response: Tensor, forbidden: Tens
         "pixel_values_videos" if kind == "video" else "pixel_values": normalise(prompt.patches),
         f"{kind}_grid_thw": prompt.grid_thw,
     }
+    if not len(prompt.grid_thw):
+        media = {}
     logits = model(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -10,10 +12,22 @@ from torch.nn.utils.rnn import pad_sequence
 
 from tests.policy.plain import plain_logprobs
 from videor1.objective import policy_loss
-from videor1.policy import group_pass
-from videor1.policy.group_pass import score_responses
+from videor1.policy.group_pass import GroupPass, score_responses
+from videor1.policy.loading import load_policy
+from videor1.policy.vision import encode
 
 TOLERANCE = 1e-5
+KINDS = ["video", "image", "long video", "text"]
+
+
+@pytest.fixture(scope="module")
+def prompts_of(media_prompts):
+    """Prompts by kind; of every kind of media, and one without any."""
+    image = media_prompts["image"]
+    words = image.input_ids[int((image.input_ids >= 500).nonzero()[-1]) - 20 :]  # behind the vision tokens
+    assert not torch.isin(words, torch.tensor([524, 525])).any()
+    text = replace(image, input_ids=words, patches=image.patches[:0], grid_thw=image.grid_thw[:0])
+    return {**media_prompts, "text": text}
 
 
 def random_responses(lengths, vocabulary, seed=0):
@@ -25,70 +39,105 @@ def random_responses(lengths, vocabulary, seed=0):
     ]
 
 
-def gradients(model):
-    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+def plain_pass(model, prompts, responses) -> GroupPass:
+    """The same scores, each response beside its own copy of prompt and media."""
+    rows = [
+        plain_logprobs(model, prompt, response)
+        for prompt, group in zip(prompts, responses, strict=True)
+        for response in group
+    ]
+    marks = [torch.ones_like(row, dtype=torch.bool) for row in rows]
+    return GroupPass(
+        logprobs=pad_sequence(rows, batch_first=True),
+        entropy=None,
+        mask=pad_sequence(marks, batch_first=True),
+    )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def gradients(model, scored: GroupPass, weights: torch.Tensor):
+    """Of a T-GRPO loss in which every token counts differently; the model's are left empty."""
+    model.zero_grad()
+    result = policy_loss(
+        scored.logprobs,
+        scored.mask,
+        weights[: len(scored.mask)],
+        reference_logprobs=weights[: scored.mask.numel()].view_as(scored.logprobs) - 4,
+        beta=0.04,
+    )
+    result.loss.backward()
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return result.loss.item(), found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    kinds=st.lists(st.sampled_from(["video", "image", "long video"]), min_size=1, max_size=3),
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
+    checkpointed=st.booleans(),
     data=st.data(),
 )
-def test_logprobs_equal_per_sample_scoring(tiny_policy, media_prompts, kinds, data):
+def test_every_logprob_and_gradient_equals_the_per_sample_pass(
+    tiny_policy, prompts_of, kinds, checkpointed, data
+):
     lengths = [data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)) for _ in kinds]
-    prompts = [media_prompts[kind] for kind in kinds]
-    responses = random_responses(lengths, tiny_policy.config.text_config.vocab_size)
-    with torch.no_grad():
-        scored = score_responses(tiny_policy, prompts, responses)
-        plain = [
-            plain_logprobs(tiny_policy, prompt, response)
-            for prompt, group in zip(prompts, responses, strict=True)
-            for response in group
-        ]
-    assert scored.mask.sum(1).tolist() == [len(row) for row in plain]
-    for row, mask, expected in zip(scored.logprobs, scored.mask, plain, strict=True):
-        assert torch.allclose(row[mask], expected, atol=TOLERANCE, rtol=0)
-        assert (row[~mask] == 0).all()
+    prompts = [prompts_of[kind] for kind in kinds]
+    responses = random_responses(lengths, 300, seed=data.draw(st.integers(0, 99)))
+    weights = torch.randn(9 * 12, generator=torch.Generator().manual_seed(1))
+    if checkpointed:
+        tiny_policy.gradient_checkpointing_enable({"use_reentrant": False})
+        tiny_policy.train()  # transformers checkpoints in training only; the model has no dropout
+    scored = score_responses(tiny_policy, prompts, responses)
+    loss, found = gradients(tiny_policy, scored, weights)
+    tiny_policy.gradient_checkpointing_disable()
+    tiny_policy.eval()
+    plain = plain_pass(tiny_policy, prompts, responses)
+    plain_loss, expected = gradients(tiny_policy, plain, weights)
 
-
-def test_loss_and_every_gradient_equal_the_per_sample_step(tiny_policy, media_prompts):
-    prompts = [media_prompts["video"], media_prompts["image"]]
-    responses = random_responses([(5, 8, 2), (7, 3, 9)], tiny_policy.config.text_config.vocab_size)
-    advantages = torch.tensor([1.0, -0.4, -0.6, 0.9, -1.1, 0.2])
-    reference = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)) - 4
-    results = {}
-    for name in ("packed", "plain"):
-        tiny_policy.zero_grad()
-        if name == "packed":
-            scored = score_responses(tiny_policy, prompts, responses)
-            logprobs, mask = scored.logprobs, scored.mask
-        else:
-            rows = [
-                plain_logprobs(tiny_policy, prompt, response)
-                for prompt, group in zip(prompts, responses, strict=True)
-                for response in group
-            ]
-            logprobs = pad_sequence(rows, batch_first=True)
-            mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in rows], batch_first=True)
-        result = policy_loss(logprobs, mask, advantages, reference_logprobs=reference, beta=0.04)
-        result.loss.backward()
-        results[name] = (result.loss.item(), gradients(tiny_policy))
-    tiny_policy.zero_grad()
-    (loss, packed), (plain_loss, plain) = results["packed"], results["plain"]
+    assert torch.equal(scored.mask, plain.mask)
+    assert (scored.logprobs - plain.logprobs).abs().max() <= TOLERANCE
     assert loss == pytest.approx(plain_loss, abs=1e-6)
-    assert packed.keys() == plain.keys()
-    assert any(name.startswith("model.visual") for name in packed)
-    for name, gradient in packed.items():
-        assert (gradient - plain[name]).norm() <= TOLERANCE * plain[name].norm() + 1e-9, name
+    assert found.keys() == expected.keys()
+    assert any(name.startswith("model.visual") for name in found) == (set(kinds) != {"text"})
+    for name, gradient in found.items():
+        assert (gradient - expected[name]).norm() <= TOLERANCE * expected[name].norm() + 1e-9, name
 
 
-def test_chunks_of_the_vocabulary_change_nothing(tiny_policy, media_prompts, monkeypatch):
-    prompts, responses = [media_prompts["video"]], random_responses([(6, 7)], 300)
-    whole = score_responses(tiny_policy, prompts, responses)
-    monkeypatch.setattr(group_pass, "_CHUNK", 4)
-    chunked = score_responses(tiny_policy, prompts, responses)
-    assert torch.allclose(chunked.logprobs, whole.logprobs, atol=1e-6)
-    assert torch.allclose(chunked.entropy, whole.entropy, atol=1e-5)
+def test_flex_attention_gives_the_same(tiny_policy, prompts_of):
+    """Forward; torch has its backward for GPUs only."""
+    prompts = list(prompts_of.values())
+    responses = random_responses([(5, 2, 7), (4,), (6, 6), (1, 9)], 300)
+    with torch.no_grad():
+        flex, cascade = (
+            score_responses(tiny_policy, prompts, responses, attention=kind) for kind in ("flex", "cascade")
+        )
+    assert (flex.logprobs - cascade.logprobs).abs().max() <= TOLERANCE
+
+
+def test_a_frozen_tower_is_run_once_for_policy_and_reference(world, media_prompts):
+    prompts, responses = (
+        [media_prompts["video"], media_prompts["image"]],
+        random_responses([(3, 4), (5,)], 300),
+    )
+    policy, reference = (load_policy(str(world / "model")) for _ in range(2))
+    policy.model.visual.requires_grad_(False)
+    runs = []
+    for model in (policy, reference):
+        model.model.visual.register_forward_hook(lambda module, *_: runs.append(module))
+    vision = encode(policy, prompts)
+    shared = [score_responses(model, prompts, responses, vision=vision) for model in (policy, reference)]
+    assert runs == [policy.model.visual]
+    alone = [score_responses(model, prompts, responses) for model in (policy, reference)]
+    for one, other in zip(shared, alone, strict=True):
+        assert torch.equal(one.logprobs, other.logprobs)
+    shared[0].logprobs.sum().backward()
+    trained = {name for name, p in policy.named_parameters() if p.grad is not None}
+    assert trained == {name for name, _ in policy.named_parameters() if not name.startswith("model.visual")}
+
+
+def test_features_must_be_those_of_the_prompts(tiny_policy, media_prompts):
+    vision = encode(tiny_policy, [media_prompts["image"]])
+    with pytest.raises(ValueError, match="vision tokens but 4 vision features"):
+        score_responses(tiny_policy, [media_prompts["video"]], random_responses([(3,)], 300), vision=vision)
 
 
 def test_forbidden_tokens_take_no_probability(tiny_policy, media_prompts):
@@ -101,18 +150,8 @@ def test_forbidden_tokens_take_no_probability(tiny_policy, media_prompts):
     assert (scored.logprobs[1] > score_responses(tiny_policy, prompts, responses).logprobs[1]).all()
 
 
-def test_temperature_divides_the_logits(tiny_policy, media_prompts):
-    prompts, responses = [media_prompts["image"]], random_responses([(4,)], 300)
-    with torch.no_grad():
-        hot = score_responses(tiny_policy, prompts, responses, temperature=1e6)
-    vocabulary = tiny_policy.get_output_embeddings().weight.shape[0]
-    assert torch.allclose(hot.entropy, torch.full_like(hot.entropy, vocabulary).log(), atol=1e-3)
-
-
 def test_media_reaches_the_scores(tiny_policy, media_prompts):
     """The same words about other frames score otherwise: the vision tower is in the pass."""
-    from dataclasses import replace
-
     prompt, responses = media_prompts["video"], random_responses([(6,)], 300)
     dark = replace(prompt, patches=torch.zeros_like(prompt.patches))
     with torch.no_grad():

@@ -9,9 +9,10 @@ import torch
 
 from tests.policy.plain import plain_distributions
 from videor1.errors import ConfigError
+from videor1.policy.group_pass import score_responses
 from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Sampling
-from videor1.rollout.hf import HFEngine
+from videor1.rollout.hf import HFEngine, HFEngineSettings
 from videor1.types import Response
 
 
@@ -65,7 +66,7 @@ def test_counts_seeds_and_turns(engine, tiny_policy, tiny_processor, media_promp
     assert [len(group) for group in first] == [3, 2]
     assert ids(first) == ids(engine.generate(prompts, [3, 2], sampling, seed=7))
     assert ids(first) != ids(engine.generate(prompts, [3, 2], sampling, seed=8))
-    small = HFEngine(tiny_policy, tiny_processor, max_rows=2)
+    small = HFEngine(tiny_policy, tiny_processor, HFEngineSettings(max_rows=2))
     greedy = Sampling(max_new_tokens=10, temperature=0.0)
     assert ids(small.generate(prompts, [3, 2], greedy, seed=0)) == ids(
         engine.generate(prompts, [3, 2], greedy, seed=0)
@@ -112,6 +113,53 @@ def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
     nucleus = int((probabilities[order].cumsum(0) < 0.3).sum()) + 1
     assert kept <= set(order[:nucleus].tolist())
     assert len(kept) > 1
+
+
+def test_sampled_logprobs_are_the_trainers(engine, tiny_policy, media_prompts):
+    """Mixed prompts in one batch, rows dropped as they finish, room for keys doubled twice on the way."""
+    prompts = list(media_prompts.values())
+    sampling = Sampling(max_new_tokens=150, temperature=0.8, top_p=0.95)
+    groups = engine.generate(prompts, [8] * len(prompts), sampling, seed=5)
+    lengths = sorted(len(response.token_ids) for group in groups for response in group)
+    assert lengths[0] < 100 < lengths[-1]
+    with torch.no_grad():
+        scored = score_responses(
+            tiny_policy,
+            prompts,
+            [[response.token_ids for response in group] for group in groups],
+            forbidden=torch.tensor(engine.forbidden_ids),
+            temperature=0.8,
+        )
+    found = torch.cat([response.logprobs for group in groups for response in group])
+    assert (found - scored.logprobs[scored.mask]).abs().max() <= 1e-4
+
+
+def test_bfloat16_products_change_the_distribution_little(tiny_policy, tiny_processor, media_prompts):
+    prompts = list(media_prompts.values())
+    engine = HFEngine(tiny_policy, tiny_processor, HFEngineSettings(products="bfloat16"))
+    groups = engine.generate(prompts, [4] * len(prompts), Sampling(max_new_tokens=20), seed=5)
+    with torch.no_grad():
+        scored = score_responses(
+            tiny_policy,
+            prompts,
+            [[response.token_ids for response in group] for group in groups],
+            forbidden=torch.tensor(engine.forbidden_ids),
+        )
+    found = torch.cat([response.logprobs for group in groups for response in group])
+    difference = (found - scored.logprobs[scored.mask]).abs()
+    assert 1e-6 < difference.max() < 0.1
+    assert tiny_policy.dtype == torch.float32
+
+
+def test_a_prompt_may_have_no_responses(engine, media_prompts):
+    groups = engine.generate(list(media_prompts.values()), [0, 2, 0], Sampling(max_new_tokens=3), seed=0)
+    assert [len(group) for group in groups] == [0, 2, 0]
+    assert engine.generate([media_prompts["image"]], [0], Sampling(max_new_tokens=3), seed=0) == [[]]
+
+
+def test_settings_name_their_key():
+    with pytest.raises(ConfigError, match=r"model.engine.max_rows"):
+        HFEngineSettings(max_rows=0)
 
 
 @pytest.mark.parametrize(

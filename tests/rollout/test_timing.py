@@ -20,12 +20,12 @@ def trainer(model, processor, prompt):
 
 
 def engine(model, processor, prompt):
-    HFEngine(model, processor, max_rows=8).generate([prompt], [2], FEW, seed=0)
+    HFEngine(model, processor).generate([prompt], [2], FEW, seed=0)
 
 
 def evaluation(model, processor, prompt):
     settings = EvaluationSettings(samples=1, greedy=False, shuffled=False, sampling=FEW)
-    Evaluator(HFEngine(model, processor, max_rows=8), settings, seed=0).judge([prompt], stream=0)
+    Evaluator(HFEngine(model, processor), settings, seed=0).judge([prompt], stream=0)
 
 
 def positions_used(use, model, processor, prompt):

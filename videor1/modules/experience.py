@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.objective import Scale, group_advantages
-from videor1.policy.group_pass import GroupPass, score_responses
 from videor1.rewards import RewardSettings, score_group
 from videor1.types import Experience, Group, Rewards
 
@@ -36,6 +34,7 @@ def make_experience(
     scale: Scale,
     old: Tensor | None,
     reference: Tensor | None,
+    vision: Tensor | None,
 ) -> Experience:
     """Advantages by question beside everything else; shuffled responses end here."""
     advantages = group_advantages(torch.stack([reward.total for reward in rewards]), scale=scale)
@@ -45,21 +44,5 @@ def make_experience(
         advantages=advantages.flatten().to(groups[0].prompt.input_ids.device),
         old_logprobs=old,
         reference_logprobs=reference,
-    )
-
-
-def score_groups(
-    model: Qwen2_5_VLForConditionalGeneration,
-    groups: Sequence[Group],
-    *,
-    forbidden: Tensor,
-    temperature: float,
-) -> GroupPass:
-    """The group pass over the ordered responses, under the distribution they were sampled from."""
-    return score_responses(
-        model,
-        [group.prompt for group in groups],
-        [[response.token_ids for response in group.ordered] for group in groups],
-        forbidden=forbidden,
-        temperature=temperature,
+        vision=vision,
     )

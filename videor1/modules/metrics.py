@@ -51,6 +51,7 @@ def add_update(means: StepMeans, result: PolicyLoss, scored: GroupPass) -> None:
     means.add("policy/kl", result.kl)
     means.add("policy/ratio", result.ratio)
     means.add("policy/clip_share", result.clip_share)
+    assert scored.entropy is not None
     means.add("policy/entropy", scored.entropy[scored.mask])
 
 

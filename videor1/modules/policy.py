@@ -18,8 +18,9 @@ from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
 from videor1.evaluation.scores import ScoreTable
 from videor1.policy.loading import load_policy, load_processor
+from videor1.policy.packing import Attention
 from videor1.rollout.engine import Engine
-from videor1.rollout.hf import HFEngine
+from videor1.rollout.hf import HFEngine, HFEngineSettings
 from videor1.rollout.loop import RolloutLoop, RolloutSettings
 from videor1.types import Group
 
@@ -64,7 +65,12 @@ class PolicyModule(LightningModule):
         optimizer: made with the policy's parameters; one-dimensional ones are not decayed.
         schedule: learning rate over the run.
         evaluation: how validation examines the model.
-        max_rows: most responses decoded side by side by the Hugging Face engine.
+        engine: how the Hugging Face engine writes responses.
+        freeze_vision: leaves the vision tower as it is; its features are then computed once a question for
+            policy and reference together.
+        gradient_checkpointing: keeps only the inputs of each layer for the backward pass and computes the
+            rest again; less memory, about a third more time.
+        attention: of the group pass, see `videor1.policy.packing.pack`.
         seed: of rollouts and frame orders; the command line sets it to seed_everything.
     """
 
@@ -79,7 +85,10 @@ class PolicyModule(LightningModule):
         optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
         schedule: LearningRateSchedule = LearningRateSchedule(),
         evaluation: EvaluationSettings = EvaluationSettings(),
-        max_rows: int = 512,
+        engine: HFEngineSettings = HFEngineSettings(),
+        freeze_vision: bool = False,
+        gradient_checkpointing: bool = False,
+        attention: Attention = "auto",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -87,7 +96,10 @@ class PolicyModule(LightningModule):
         self.optimizer = optimizer
         self.schedule = schedule
         self.evaluation = evaluation
-        self.max_rows = max_rows
+        self.engine_settings = engine
+        self.freeze_vision = freeze_vision
+        self.gradient_checkpointing = gradient_checkpointing
+        self.attention = attention
         self.seed = seed
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
         self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
@@ -109,6 +121,9 @@ class PolicyModule(LightningModule):
         """Loads the weights inside the strategy's context; runs again before every entry point."""
         if self.model is None:
             self.model = load_policy(self.policy_path, dtype=torch.get_default_dtype())
+            self.model.model.visual.requires_grad_(not self.freeze_vision)
+            if self.gradient_checkpointing:
+                self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
@@ -123,7 +138,7 @@ class PolicyModule(LightningModule):
 
     def engine(self) -> Engine:
         """The rollout engine on this policy."""
-        return HFEngine(self.policy, self.processor, max_rows=self.max_rows)
+        return HFEngine(self.policy, self.processor, self.engine_settings)
 
     def on_validation_epoch_start(self) -> None:
         self.evaluator = Evaluator(self.engine(), self.evaluation, seed=self.seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,15 +13,21 @@ from videor1.modules.policy import PolicyModule
 from videor1.objective import sft_loss
 from videor1.policy.group_pass import score_responses
 from videor1.policy.loading import end_token_ids
-from videor1.types import Record
+from videor1.types import Prompt, Record
 
 
 class SFTModule(PolicyModule):
     """Cross-entropy on the response alone; the released code also trained on the prompt's tokens."""
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
-        targets = [[self._target_ids(prompt.record)] for prompt in batch.prompts]
-        scored = score_responses(self.policy, batch.prompts, targets)
+        questions = group_by_question(batch.prompts)
+        scored = score_responses(
+            self.policy,
+            [prompts[0] for prompts in questions],
+            [[self._target_ids(prompt.record) for prompt in prompts] for prompts in questions],
+            attention=self.attention,
+        )
+        assert scored.entropy is not None
         loss = sft_loss(scored.logprobs, scored.mask)
         self.log("loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         self.log("entropy", scored.entropy[scored.mask].mean(), batch_size=len(batch))
@@ -29,3 +37,11 @@ class SFTModule(PolicyModule):
         """(C,) ids of the target text and the end token."""
         ids = self.processor.tokenizer(target_text(record), add_special_tokens=False)["input_ids"]
         return torch.tensor([*ids, end_token_ids(self.policy)[0]], device=self.device)
+
+
+def group_by_question(prompts: Sequence[Prompt]) -> list[list[Prompt]]:
+    """Prompts that ask the same about the same media, side by side: one pass learns all their targets."""
+    questions: dict[tuple[str, tuple[int, ...]], list[Prompt]] = {}
+    for prompt in prompts:
+        questions.setdefault((prompt.record.path, tuple(prompt.input_ids.tolist())), []).append(prompt)
+    return list(questions.values())

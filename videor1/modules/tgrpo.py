@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
-from torch.optim import AdamW
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.data.batch import PromptBatch
 from videor1.errors import ConfigError
-from videor1.evaluation.judge import EvaluationSettings
-from videor1.modules.experience import make_experience, reward_groups, score_groups
+from videor1.modules.experience import make_experience, reward_groups
 from videor1.modules.metrics import StepMeans, add_rollouts, add_update
-from videor1.modules.policy import LearningRateSchedule, PolicyModule
+from videor1.modules.policy import PolicyModule
 from videor1.objective import Scale, policy_loss
-from videor1.policy.group_pass import GroupPass
+from videor1.policy.group_pass import GroupPass, score_responses
 from videor1.policy.loading import load_reference, unspeakable_token_ids
+from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
 from videor1.rollout.loop import RolloutLoop, RolloutSettings
 from videor1.types import Experience, Group
@@ -46,11 +44,7 @@ class TGRPOModule(PolicyModule):
         kl_clamp: bounds the log-ratio inside the KL term; null for no bound (the authors' code: 10).
         inner_updates: optimizer steps taken on each block of rollouts.
         scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
-        optimizer: see PolicyModule.
-        schedule: see PolicyModule.
-        evaluation: see PolicyModule.
-        max_rows: see PolicyModule.
-        seed: see PolicyModule.
+        settings: see PolicyModule.
     """
 
     def __init__(
@@ -65,20 +59,9 @@ class TGRPOModule(PolicyModule):
         kl_clamp: float | None = None,
         inner_updates: int = 1,
         scale: Scale = "std",
-        optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
-        schedule: LearningRateSchedule = LearningRateSchedule(),
-        evaluation: EvaluationSettings = EvaluationSettings(),
-        max_rows: int = 512,
-        seed: int = 0,
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            policy,
-            optimizer=optimizer,
-            schedule=schedule,
-            evaluation=evaluation,
-            max_rows=max_rows,
-            seed=seed,
-        )
+        super().__init__(policy, **settings)
         _check(rollout, beta, clip_low, clip_high, inner_updates)
         self.rollout = rollout
         self.rewards = rewards
@@ -117,7 +100,7 @@ class TGRPOModule(PolicyModule):
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
         experience = self.experiences[batch_idx % self.trainer.accumulate_grad_batches]
-        scored = self._score(self.policy, experience.groups)
+        scored = self._score(self.policy, experience.groups, experience.vision, entropy=True)
         result = policy_loss(
             scored.logprobs,
             scored.mask,
@@ -142,18 +125,37 @@ class TGRPOModule(PolicyModule):
         rewards = reward_groups(groups, self.rewards)
         rewarded = time.perf_counter()
         with torch.no_grad():
-            old = self._score(self.policy, groups).logprobs if self.passes_per_block > 1 else None
-            reference = self._score(self.reference, groups).logprobs if self.reference is not None else None
-        experience = make_experience(groups, rewards, scale=self.scale, old=old, reference=reference)
+            # a frozen tower is the reference's too
+            vision = encode(self.policy, batch.prompts) if self.freeze_vision else None
+            old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None
+            reference = self._score(self.reference, groups, vision).logprobs if self.reference else None
+        experience = make_experience(
+            groups, rewards, scale=self.scale, old=old, reference=reference, vision=vision
+        )
         add_rollouts(self.means, experience, scale=self.scale)
         self.means.add("seconds/rollout", sampled - started)
         self.means.add("seconds/reward", rewarded - sampled)
         self.means.add("seconds/reference", time.perf_counter() - rewarded)
         return experience
 
-    def _score(self, model: Qwen2_5_VLForConditionalGeneration, groups: tuple[Group, ...]) -> GroupPass:
-        return score_groups(
-            model, groups, forbidden=self.forbidden, temperature=self.rollout.sampling.temperature
+    def _score(
+        self,
+        model: Qwen2_5_VLForConditionalGeneration,
+        groups: tuple[Group, ...],
+        vision: Tensor | None,
+        *,
+        entropy: bool = False,
+    ) -> GroupPass:
+        """The group pass over the ordered responses, under the distribution they were sampled from."""
+        return score_responses(
+            model,
+            [group.prompt for group in groups],
+            [[response.token_ids for response in group.ordered] for group in groups],
+            vision=vision,
+            forbidden=self.forbidden,
+            temperature=self.rollout.sampling.temperature,
+            entropy=entropy,
+            attention=self.attention,
         )
 
     def _log_step(self) -> None:

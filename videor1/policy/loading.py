@@ -9,12 +9,12 @@ import torch
 from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
+from videor1.policy.attention import ATTENTION
 from videor1.policy.pixels import check_normalisation
+from videor1.policy.vision import speed_up
 
 
-def load_policy(
-    path: str, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa"
-) -> Qwen2_5_VLForConditionalGeneration:
+def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
     """A Qwen2.5-VL of any size, ready to train.
 
     Raises:
@@ -22,16 +22,15 @@ def load_policy(
     """
     _check_folder(path)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        path, dtype=dtype, attn_implementation=attention
+        path, dtype=dtype, attn_implementation={"text_config": ATTENTION}
     )
+    speed_up(model)
     return model.train()
 
 
-def load_reference(
-    path: str, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa"
-) -> Qwen2_5_VLForConditionalGeneration:
+def load_reference(path: str, *, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
     """The same model, frozen: what the KL term holds the policy to."""
-    return load_policy(path, dtype=dtype, attention=attention).eval().requires_grad_(False)
+    return load_policy(path, dtype=dtype).eval().requires_grad_(False)
 
 
 def load_processor(path: str) -> Qwen2_5_VLProcessor:

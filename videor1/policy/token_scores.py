@@ -1,0 +1,72 @@
+"""Hidden states → log-probs of tokens, without ever holding the logits of all of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+_LOGITS = 2**26  # most that exist at one time: 256 MiB in float32, 441 tokens of Qwen's 152k vocabulary
+
+
+def score_tokens(
+    head: nn.Module,
+    states: Tensor,
+    targets: Tensor,
+    *,
+    forbidden: Tensor | None = None,
+    temperature: float = 1.0,
+    entropy: bool = True,
+    most_logits: int = _LOGITS,
+) -> tuple[Tensor, Tensor | None]:
+    """Log-probs, in float32, of the tokens that hidden states predict.
+
+    When the logits do not fit, they are made in chunks, and made again chunk by chunk in the backward pass.
+
+    Args:
+        head: maps (M, hidden) to (M, vocabulary).
+        states: (M, hidden).
+        targets: (M,) token ids.
+        forbidden: (K,) ids left out of the softmax, as in sampling.
+        temperature: the one of sampling, which divides the logits.
+        entropy: whether to return also that of each distribution; without gradient.
+        most_logits: how many may exist at one time.
+
+    Returns:
+        (M,) log-probs and (M,) entropies in nats, or None in place of these.
+    """
+    vocabulary = head.out_features
+    assert isinstance(vocabulary, int)
+    rows = max(1, most_logits // vocabulary)
+    score = partial(_score, head, forbidden=forbidden, temperature=temperature, entropy=entropy)
+    if len(states) <= rows:
+        return score(states, targets)
+    chunks = zip(states.split(rows), targets.split(rows), strict=True)
+    pieces = [checkpoint(score, *chunk, use_reentrant=False) for chunk in chunks]
+    logprobs, entropies = zip(*pieces, strict=True)
+    return torch.cat(logprobs), torch.cat(entropies) if entropy else None
+
+
+def _score(
+    head: nn.Module,
+    states: Tensor,
+    targets: Tensor,
+    *,
+    forbidden: Tensor | None,
+    temperature: float,
+    entropy: bool,
+) -> tuple[Tensor, Tensor | None]:
+    logits = head(states).float()
+    if temperature != 1.0:
+        logits = logits / temperature
+    if forbidden is not None:
+        # the lowest number and not -inf: 0 times it, as in the entropy, is 0
+        logits.index_fill_(-1, forbidden, torch.finfo(logits.dtype).min)
+    logprobs = logits.log_softmax(-1)
+    chosen = logprobs.gather(-1, targets[:, None])[:, 0]
+    if not entropy:
+        return chosen, None
+    with torch.no_grad():
+        return chosen, -torch.linalg.vecdot(logprobs.exp(), logprobs)

@@ -1,4 +1,4 @@
-"""What the benchmarks of the update and the rollout work on: a model of a stated size, and prompts of any length."""
+"""What the benchmarks of update and rollout work on: a model of a stated size, prompts of any length."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ SHAPE = TinyShape(
     initializer_range=0.02,
 )
 VOCABULARY = 8192  # rows of the head; those past the tokenizer are never sampled
-QUESTION = "What happens in the video? Think about the order of what you see. Options: A. left B. right C. up D. down"
+QUESTION = (
+    "What happens in the video? Think about the order of what you see."
+    " Options: A. left B. right C. up D. down"
+)
 
 
 def write_model(folder: Path, *, vocabulary: int = VOCABULARY, shape: TinyShape = SHAPE) -> Path:

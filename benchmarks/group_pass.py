@@ -75,6 +75,9 @@ def measure(options: argparse.Namespace) -> None:
     def once() -> Tensor:
         return update(score, policy, reference, prompt, responses)
 
+    sum(
+        float(parameter.sum()) for parameter in policy.parameters()
+    )  # weights are mapped: read once, they are there
     before = restart_peak()
     once()  # warms up
     memory = peak_mb() - before

@@ -4,7 +4,8 @@
 
 One image of 336×448, one question, 8 responses of exactly --tokens tokens, beta 0.04, temperature 1,
 AdamW, clipping at 5, CPU, float32; both sample with the model that they train. The programs take turns.
-Every run is a process of its own, and its first step is not counted. The last line is one JSON object.
+Every run is a process of its own, and its first step is not counted; memory is its peak. videor1 prepares
+the image in a worker, whose memory is left out. The last line is one JSON object.
 
 TRL runs in an environment of its own: that of --python, or `.venv-trl`, made from
 `benchmarks/peer/requirements.txt` when it is missing (--torch-index is the Makefile's TORCH_INDEX). Of

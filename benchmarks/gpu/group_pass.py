@@ -35,7 +35,7 @@ Model = Qwen2_5_VLForConditionalGeneration
 IMAGE, VIDEO, VISION_START, VISION_END = 151655, 151656, 151652, 151653  # Qwen2.5-VL's ids
 _VISION = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "window_size": 112}
 _FULL = [7, 15, 23, 31]
-SIZES: dict[str, dict[str, Any]] = {  # language model, then what differs of the vision tower
+SIZES: dict[str, dict[str, Any]] = {
     "3B": {
         "hidden_size": 2048,
         "intermediate_size": 11008,
@@ -88,7 +88,7 @@ def make_model(size: str, dtype: torch.dtype, device: torch.device) -> Model:
 
 
 def make_prompt(frames: int, device: torch.device, height: int = 280, width: int = 336) -> Prompt:
-    """A question of 60 tokens about random frames: 120 vision tokens a pair, as the recipe has at most 128."""
+    """A question of 60 tokens about random frames, 120 vision tokens a pair; the recipe has at most 128."""
     random = np.random.default_rng(0)
     grid = torch.tensor([[frames // 2, height // 14, width // 14]])
     tokens = int(grid.prod()) // 4
@@ -124,11 +124,6 @@ def make_prompt(frames: int, device: torch.device, height: int = 280, width: int
 
 def by_group_pass(model: Model, prompt: Prompt, responses: Tensor) -> Tensor:
     return score_responses(model, [prompt], [list(responses)], entropy=False).logprobs
-
-
-def by_row(model: Model, prompt: Prompt, responses: Tensor) -> Tensor:
-    """Per sample, but one after the other: what the float32 reference has memory for."""
-    return torch.cat([score_per_sample(model, prompt, row[None]) for row in responses])
 
 
 def gradients(model: Model) -> Iterator[Tensor]:

@@ -36,4 +36,4 @@ def score_per_sample(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt, 
         **media,
     ).logits[:, :-1]
     rows = zip(logits, responses, strict=True)
-    return torch.stack([row.log_softmax(-1).gather(-1, ids[:, None])[:, 0] for row, ids in rows])
+    return torch.stack([row.float().log_softmax(-1).gather(-1, ids[:, None])[:, 0] for row, ids in rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,36 @@ def test_an_image_only_batch_and_no_reference(world, sft, tmp_path):
     logged = curves(tmp_path / "run")
     assert "accuracy/shuffled" not in logged
     assert logged["policy/kl"][0][1] == 0.0
+
+
+def test_memory_savers_change_no_loss_and_leave_a_frozen_tower_alone(world, sft, tmp_path):
+    """Checkpointing computes the same; a frozen tower is shared with the reference and keeps its weights."""
+    few = ["--trainer.max_steps", "2", "--model.rollout.sampling.max_new_tokens", "12"]
+    few += ["--model.freeze_vision", "true"]
+    plain = fit("tgrpo", world, tmp_path / "plain", *few, policy=sft / "hf")
+    saving = [*few, "--model.gradient_checkpointing", "true"]
+    saved = fit("tgrpo", world, tmp_path / "saved", *saving, policy=sft / "hf")
+    assert [row["sampled"] for row in saved] == [row["sampled"] for row in plain]
+    assert [row["loss"] for row in saved] == pytest.approx([row["loss"] for row in plain], abs=1e-5)
+    before, after = (load_policy(str(folder / "hf")).state_dict() for folder in (sft, tmp_path / "saved"))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert not [name for name in moved if name.startswith("model.visual")]
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+@pytest.mark.parametrize("stage", ["sft", "tgrpo"])
+def test_other_precisions_train(stage, precision, world, sft, tmp_path):
+    policy = sft / "hf" if stage == "tgrpo" else None
+    arguments = ["--trainer.max_steps", "1", "--trainer.precision", precision]
+    arguments += ["--model.optimizer.init_args.fused", "false"]
+    arguments += ["--model.rollout.sampling.max_new_tokens", "12"] if stage == "tgrpo" else []
+    (row,) = fit(stage, world, tmp_path, *arguments, policy=policy)
+    assert math.isfinite(row["loss"])
+
+
+def test_bfloat16_rollouts_train(world, sft, tmp_path):
+    arguments = ["--trainer.max_steps", "1", "--model.rollout.sampling.max_new_tokens", "12"]
+    rows = fit("tgrpo", world, tmp_path, *arguments, "--model.engine.products", "bfloat16", policy=sft / "hf")
+    assert len(rows) == 1
+    assert rows[0]["sampled"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
 from tests.policy.plain import plain_logprobs
+from videor1.errors import ConfigError
 from videor1.objective import policy_loss
 from videor1.policy.group_pass import GroupPass, score_responses
 from videor1.policy.loading import load_policy
@@ -102,15 +103,59 @@ def test_every_logprob_and_gradient_equals_the_per_sample_pass(
         assert (gradient - expected[name]).norm() <= TOLERANCE * expected[name].norm() + 1e-9, name
 
 
-def test_flex_attention_gives_the_same(tiny_policy, prompts_of):
-    """Forward; torch has its backward for GPUs only."""
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("kind", ["flex", "dense"])
+def test_every_attention_gives_the_same(tiny_policy, prompts_of, kind):
+    """Forward; torch has flex_attention's backward for GPUs only."""
     prompts = list(prompts_of.values())
     responses = random_responses([(5, 2, 7), (4,), (6, 6), (1, 9)], 300)
     with torch.no_grad():
-        flex, cascade = (
-            score_responses(tiny_policy, prompts, responses, attention=kind) for kind in ("flex", "cascade")
+        other, cascade = (
+            score_responses(tiny_policy, prompts, responses, attention=each) for each in (kind, "cascade")
         )
-    assert (flex.logprobs - cascade.logprobs).abs().max() <= TOLERANCE
+    assert (other.logprobs - cascade.logprobs).abs().max() <= TOLERANCE
+
+
+def test_an_attention_that_the_device_has_not_is_named(tiny_policy, media_prompts):
+    with pytest.raises(ConfigError, match=r"model.attention: 'flex' has no backward pass on cpu"):
+        score_responses(
+            tiny_policy, [media_prompts["image"]], random_responses([(3,)], 300), attention="flex"
+        )
+
+
+def test_checkpointed_layers_run_twice(world, media_prompts):
+    policy = load_policy(str(world / "model"))
+    calls = []
+    policy.model.language_model.layers[0].self_attn.register_forward_pre_hook(lambda *_: calls.append(1))
+    for _ in range(2):
+        scored = score_responses(policy, [media_prompts["image"]], random_responses([(3,)], 300))
+        scored.logprobs.sum().backward()
+        policy.gradient_checkpointing_enable({"use_reentrant": False})
+    assert len(calls) == 1 + 2
+
+
+def test_there_must_be_something_to_score(tiny_policy, media_prompts):
+    with pytest.raises(ValueError, match="no responses to score"):
+        score_responses(tiny_policy, [media_prompts["image"]], [[]])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float64", "autocast"])
+def test_other_precisions_score_and_learn(world, media_prompts, precision):
+    prompts, responses = (
+        [media_prompts["video"], media_prompts["image"]],
+        random_responses([(3, 4), (5,)], 300),
+    )
+    exact = load_policy(str(world / "model"), dtype=torch.float64)
+    with torch.no_grad():
+        expected = score_responses(exact, prompts, responses).logprobs
+    policy = load_policy(
+        str(world / "model"), dtype=torch.float32 if precision == "autocast" else getattr(torch, precision)
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "autocast"):
+        scored = score_responses(policy, prompts, responses)
+    scored.logprobs.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in policy.parameters())
+    assert (scored.logprobs - expected).abs().max() < (1e-5 if precision == "float64" else 0.05)
 
 
 def test_a_frozen_tower_is_run_once_for_policy_and_reference(world, media_prompts):

@@ -10,6 +10,7 @@ import torch
 from tests.policy.plain import plain_distributions
 from videor1.errors import ConfigError
 from videor1.policy.group_pass import score_responses
+from videor1.policy.loading import load_policy
 from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine, HFEngineSettings
@@ -149,6 +150,33 @@ def test_bfloat16_products_change_the_distribution_little(tiny_policy, tiny_proc
     difference = (found - scored.logprobs[scored.mask]).abs()
     assert 1e-6 < difference.max() < 0.1
     assert tiny_policy.dtype == torch.float32
+
+
+def test_a_bfloat16_model_writes_whatever_the_default_type_is(world, tiny_processor, media_prompts):
+    """Lightning's bf16-true makes bfloat16 the default type while it validates."""
+    engine = HFEngine(load_policy(str(world / "model"), dtype=torch.bfloat16), tiny_processor)
+    prompts, sampling = list(media_prompts.values()), Sampling(max_new_tokens=12)
+    expected = engine.generate(prompts, [3, 2, 1], sampling, seed=0)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found = engine.generate(prompts, [3, 2, 1], sampling, seed=0)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert ids(found) == ids(expected)
+    assert found[0][0].logprobs.dtype == torch.float32
+
+
+def test_the_model_is_left_in_the_mode_it_was_in(world, tiny_processor, media_prompts, monkeypatch):
+    policy = load_policy(str(world / "model"))
+    policy.model.visual.eval()
+    modes = [module.training for module in policy.modules()]
+    engine = HFEngine(policy, tiny_processor)
+    engine.generate([media_prompts["image"]], [2], Sampling(max_new_tokens=2), seed=0)
+    assert [module.training for module in policy.modules()] == modes
+    monkeypatch.setattr(engine, "forbidden_ids", [10**6])
+    with pytest.raises(IndexError):
+        engine.generate([media_prompts["image"]], [2], Sampling(max_new_tokens=2), seed=0)
+    assert [module.training for module in policy.modules()] == modes
 
 
 def test_a_prompt_may_have_no_responses(engine, media_prompts):

@@ -59,6 +59,32 @@ def test_an_error_inside_leaves_nothing_behind(model):
 
 
 @torch.no_grad()
+def test_packing_that_fails_half_way_leaves_nothing_behind(model, monkeypatch):
+    calls = []
+
+    def fail_at_the_second(weight, rows):
+        calls.append(1)
+        if len(calls) == 2:
+            raise MemoryError
+        return weight
+
+    monkeypatch.setattr("torch.ops.mkldnn._reorder_linear_weight", fail_at_the_second)
+    with pytest.raises(MemoryError), packed_linears(model, 3, torch.float32):
+        pass
+    assert all("forward" not in vars(layer) for layer in model)
+
+
+@torch.no_grad()
+def test_a_forward_that_somebody_has_replaced_is_left_alone(model):
+    model[0].forward = lambda rows: rows.new_full((len(rows), 48), 7.0)
+    rows = torch.randn(3, 32)
+    expected = model(rows)
+    with packed_linears(model, 3, torch.float32):
+        assert torch.allclose(model(rows), expected, atol=1e-5)
+    assert torch.equal(model(rows), expected)
+
+
+@torch.no_grad()
 def test_hooks_and_other_classes_of_layers_keep_working(model):
     seen = []
     model[0].register_forward_hook(lambda *_: seen.append(0))

@@ -124,7 +124,7 @@ class TGRPOModule(PolicyModule):
         sampled = time.perf_counter()
         rewards = reward_groups(groups, self.rewards)
         rewarded = time.perf_counter()
-        with torch.no_grad():
+        with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
             # a frozen tower is the reference's too
             vision = encode(self.policy, batch.prompts) if self.freeze_vision else None
             old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None

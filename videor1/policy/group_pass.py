@@ -53,7 +53,13 @@ def score_responses(
         temperature: the one of sampling, which divides the logits.
         entropy: whether to compute also the entropies.
         attention: see `pack`.
+
+    Raises:
+        ConfigError: an attention that the device has not.
+        ValueError: no response at all, or features that are not those of the prompts.
     """
+    if not any(responses):
+        raise ValueError("no responses to score")
     row = pack(model, prompts, responses, attention=attention)
     hidden = model.model.language_model(
         inputs_embeds=embed(model, row.ids, encode(model, prompts) if vision is None else vision),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 
 from videor1.errors import ConfigError
 from videor1.policy.attention import ATTENTION
@@ -18,12 +19,13 @@ def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLF
     """A Qwen2.5-VL of any size, ready to train.
 
     Raises:
-        ConfigError: the folder is missing or holds another kind of model.
+        ConfigError: the folder is missing or holds another kind of model, or one with another attention.
     """
     _check_folder(path)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
         path, dtype=dtype, attn_implementation={"text_config": ATTENTION}
     )
+    _check_attention(model.config.text_config)
     speed_up(model)
     return model.train()
 
@@ -62,6 +64,15 @@ def unspeakable_token_ids(
     special = {id_ for id_, token in processor.tokenizer.added_tokens_decoder.items() if token.special}
     beyond: Iterable[int] = range(len(processor.tokenizer), model.get_output_embeddings().weight.shape[0])
     return sorted((special | set(beyond)) - set(end_token_ids(model)))
+
+
+def _check_attention(config: Qwen2_5_VLTextConfig) -> None:
+    if set(config.layer_types) != {"full_attention"} or config.attention_dropout:
+        raise ConfigError(
+            "model.policy: layers with sliding windows or dropout in attention are not supported; its"
+            f" config.json has layer_types {sorted(set(config.layer_types))} and"
+            f" attention_dropout {config.attention_dropout}"
+        )
 
 
 def _check_folder(path: str) -> None:

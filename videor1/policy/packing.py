@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from videor1.errors import ConfigError
 from videor1.policy.attention import Layout
-from videor1.policy.flex import flex_layout
+from videor1.policy.masked import dense_layout, flex_layout
 from videor1.policy.mrope import position_ids
 from videor1.policy.shared_prefix import CascadeLayout, row_blocks
 from videor1.types import Prompt
 
-Attention = Literal["auto", "cascade", "flex"]
+Attention = Literal["auto", "cascade", "flex", "dense"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,11 @@ def pack(
         model: whose configuration says what is a vision token and how it is placed.
         prompts: B questions.
         responses: for each question its responses, each (C,) ids.
-        attention: "cascade" on the CPU, "flex" on GPUs; "auto" takes the one that is made for the device.
+        attention: "cascade" on a CPU, "flex" on Nvidia and AMD GPUs, "dense" anywhere; "auto" takes the one
+            that is made for the device.
+
+    Raises:
+        ConfigError: an attention that this device has not.
     """
     ids, positions, predictors, places, start = [], [], [], [], 0
     for prompt, group in zip(prompts, responses, strict=True):
@@ -105,10 +110,16 @@ def _layout(
     prompts: list[int], responses: list[list[int]], attention: Attention, device: torch.device
 ) -> Layout:
     if attention == "auto":
-        attention = "cascade" if device.type == "cpu" else "flex"
+        made_for: dict[str, Attention] = {"cpu": "cascade", "cuda": "flex"}
+        attention = made_for.get(device.type, "dense")
+    if attention == "cascade" and device.type != "cpu":
+        raise ConfigError(f"model.attention: 'cascade' is for the CPU, not for {device.type}")
+    if attention == "flex" and device.type != "cuda" and torch.is_grad_enabled():
+        raise ConfigError(f"model.attention: 'flex' has no backward pass on {device.type}; take 'auto'")
+    blocks = row_blocks(prompts, responses)
     if attention == "cascade":
-        return CascadeLayout(blocks=row_blocks(prompts, responses))
-    return flex_layout(prompts, responses, device)
+        return CascadeLayout(blocks=blocks)
+    return flex_layout(blocks, device) if attention == "flex" else dense_layout(blocks, device)
 
 
 def _predictors(start: int, length: int, responses: Sequence[int]) -> list[int]:

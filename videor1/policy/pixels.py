@@ -20,7 +20,8 @@ def normalise(patches: Tensor) -> Tensor:
     (value / 255 - mean) / std, in the processor's own order of operations, so equal to the bit.
     """
     mean, std = (
-        torch.tensor(row, device=patches.device)[:, None] * 255 for row in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+        torch.tensor(row, dtype=torch.float32, device=patches.device)[:, None] * 255
+        for row in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
     )
     colours = patches.unflatten(-1, (3, -1)).to(torch.float32)
     return colours.sub_(mean).div_(std).flatten(-2)

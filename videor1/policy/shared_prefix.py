@@ -70,7 +70,8 @@ class CascadeLayout:
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """See `Layout.attend`; B = 1."""
-        out: Tensor = _BlockAttention.apply(query[0], key[0], value[0], self.blocks, scaling)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+        row = [part[0].to(_kernel_type(value)) for part in (query, key, value)]
+        out: Tensor = _BlockAttention.apply(*row, self.blocks, scaling)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
         return out.transpose(0, 1)[None]
 
 
@@ -83,7 +84,8 @@ class _BlockAttention(torch.autograd.Function):
     ) -> Tensor:
         keys, values = _for_all_heads(key, query), _for_all_heads(value, query)
         out = torch.zeros_like(query)
-        lse = torch.full(query.shape[:2], -torch.inf, dtype=torch.float32)
+        accurate = torch.promote_types(query.dtype, torch.float32)  # what the kernel sums in
+        lse = torch.full(query.shape[:2], -torch.inf, dtype=accurate)
         for block in blocks:
             queries, rows = block.queries, block.rows
             part = _forward(
@@ -129,15 +131,22 @@ class _BlockAttention(torch.autograd.Function):
         )
 
 
-def partial_attention(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> tuple[Tensor, Tensor]:
+def partial_attention(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Every query over every key, without gradient, in a form that `merge_parts` can put together.
 
-    (B, K, M, D) queries, (B, K, T, D) keys and values → (B, K, M, D) and (B, K, M) log-sum-exps in float32.
+    (B, K, M, D) queries, (B, K, T, D) keys and values, a mask to be added to the scores (B, 1, 1, T)
+    → (B, K, M, D) and (B, K, M) log-sum-exps in float32.
     """
+    query, key = query.to(value.dtype), key.to(value.dtype)
     if _on_cpu(query):
-        out, lse = _forward(query, key, value, scale=scaling)
+        out, lse = _forward(query, key, value, attn_mask=mask, scale=scaling)
         return out, lse
-    scores = (query @ key.transpose(-1, -2)).float() * scaling
+    # products of bfloat16 would be rounded to it: scores of 100 to the next half
+    scores = query.float() @ key.float().transpose(-1, -2) * scaling
+    if mask is not None:
+        scores = scores + mask
     lse = scores.logsumexp(-1)
     return (scores - lse[..., None]).exp().to(value.dtype) @ value, lse
 
@@ -153,6 +162,12 @@ def _merge(out: Tensor, lse: Tensor, part: Tensor, part_lse: Tensor) -> None:
     merged = torch.logaddexp(lse, part_lse)
     out.mul_((lse - merged).exp_()[..., None]).add_(part * (part_lse - merged).exp_()[..., None])
     lse.copy_(merged)
+
+
+def _kernel_type(value: Tensor) -> torch.dtype:
+    """One type for queries, keys and values; under autocast rotary positions leave them different."""
+    kind = value.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else value.dtype
 
 
 def _on_cpu(tensor: Tensor) -> bool:

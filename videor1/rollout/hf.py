@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
@@ -29,18 +30,21 @@ class HFEngineSettings:
     """How the Hugging Face engine works.
 
     Args:
-        max_rows: most responses decoded side by side; more are done in turns.
-        products: type of the matrix products of decoding on a CPU. bfloat16 reads half the bytes, where
-            the CPU has instructions for it; responses are then drawn from a slightly different policy than
-            the one that is trained.
+        max_rows: most responses decoded side by side; more are done in turns, though never less than all of
+            one question.
+        products: type of the matrix products of decoding on a CPU; "auto" is the model's own. With bfloat16,
+            where the CPU has instructions for it, half the bytes are read; responses are then drawn from a
+            slightly different policy than the one that is trained in float32.
     """
 
     max_rows: int = 512
-    products: Literal["float32", "bfloat16"] = "float32"
+    products: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
         if self.max_rows < 1:
             raise ConfigError(f"model.engine.max_rows must be at least 1, got {self.max_rows}")
+        if self.products == "bfloat16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            raise ConfigError("model.engine.products: this CPU has no products of bfloat16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +82,18 @@ class HFEngine:
         if not sum(counts):
             return [[] for _ in prompts]
         generator = torch.Generator(device=self.model.device).manual_seed(seed)
-        was_training = self.model.training
-        self.model.eval()
         groups: list[list[Response]] = []
-        with packed_linears(
-            self.model, min(sum(counts), self.settings.max_rows), getattr(torch, self.settings.products)
-        ):
+        rows = min(sum(counts), self.settings.max_rows)
+        with _evaluating(self.model), packed_linears(self.model, rows, self._products()):
             for turn in self._turns(counts):
                 written = self._write(prompts[turn], counts[turn], sampling, generator)
-                rows = zip(written.ids.tolist(), written.logprobs, strict=True)
-                groups += [[self._response(*next(rows)) for _ in range(count)] for count in counts[turn]]
-        self.model.train(was_training)
+                each = zip(written.ids.tolist(), written.logprobs, strict=True)
+                groups += [[self._response(*next(each)) for _ in range(count)] for count in counts[turn]]
         return groups
+
+    def _products(self) -> torch.dtype:
+        named = self.settings.products
+        return self.model.dtype if named == "auto" else getattr(torch, named)
 
     def _turns(self, counts: Sequence[int]) -> Iterator[slice]:
         """Slices of questions whose responses together are at most `max_rows` (or one question)."""
@@ -105,19 +109,11 @@ class HFEngine:
         self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, generator: torch.Generator
     ) -> _Written:
         """The responses to some questions, all of them a token further with each step."""
-        row = pack(self.model, prompts, [() for _ in prompts])
-        prefill = PromptKV(layout=row.layout)
-        hidden = self._run(embed(self.model, row.ids, encode(self.model, prompts)), row.positions, prefill)
-        layout = DecodingLayout(prefill, row.prompts, counts)
-        question = torch.arange(len(prompts)).repeat_interleave(torch.tensor(counts)).to(row.ids.device)
-        last = torch.tensor([place.stop - 1 for place in row.prompts], device=row.ids.device)
-        after = torch.stack([row.positions[:, 0, place].max() + 1 for place in row.prompts])
-        hidden, position = hidden[0, last][question], after[question]
-
+        hidden, position, layout = self._prefill(prompts, counts)
         ends = torch.tensor(self.end_ids, device=hidden.device)
         forbidden = torch.tensor(self.forbidden_ids, device=hidden.device)
         filler = int(self.end_ids[0])
-        size = len(question)
+        size = len(hidden)
         alive = torch.arange(size, device=hidden.device)  # rows still decoded, finished ones among them
         done = torch.zeros_like(alive, dtype=torch.bool)
         ids, logprobs = [], []
@@ -141,6 +137,18 @@ class HFEngine:
             layout.advance()
         return _Written(ids=torch.stack(ids, dim=1), logprobs=torch.stack(logprobs, dim=1))
 
+    def _prefill(
+        self, prompts: Sequence[Prompt], counts: Sequence[int]
+    ) -> tuple[Tensor, Tensor, DecodingLayout]:
+        """(N, hidden) states that predict first tokens, (N,) positions of these, and what they attend to."""
+        row = pack(self.model, prompts, [() for _ in prompts])
+        prefill = PromptKV(layout=row.layout)
+        hidden = self._run(embed(self.model, row.ids, encode(self.model, prompts)), row.positions, prefill)
+        question = torch.arange(len(prompts)).repeat_interleave(torch.tensor(counts)).to(row.ids.device)
+        last = torch.tensor([place.stop - 1 for place in row.prompts], device=row.ids.device)
+        after = torch.stack([row.positions[:, 0, place].max() + 1 for place in row.prompts])
+        return hidden[0, last][question], after[question], DecodingLayout(prefill, row.prompts, counts)
+
     def _run(self, embeddings: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """(B, S, hidden) embeddings → hidden states of the same shape."""
         hidden: Tensor = self.model.model.language_model(
@@ -157,3 +165,15 @@ class HFEngine:
             text=self.processor.tokenizer.decode(row[:end], skip_special_tokens=True),
             finished=end is not None,
         )
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Within it the model is in evaluation mode; afterwards each of its modules is in the mode it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -27,21 +27,24 @@ def packed_linears(model: nn.Module, rows: int, dtype: torch.dtype) -> Iterator[
         rows: of activations that most products will have; others work too.
         dtype: of the products, float32 or bfloat16; results are in the layer's own.
     """
-    layers = [layer for layer in model.modules() if type(layer) is nn.Linear and _can_be_packed(layer)]
-    for layer in layers:
-        weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), rows)
-        bias = None if layer.bias is None else layer.bias.detach().to(dtype)
-        layer.forward = partial(_linear, weight, bias)  # type: ignore[method-assign]  # hooks stay in place
+    packed = []
     try:
+        for layer in model.modules():
+            if type(layer) is nn.Linear and _can_be_packed(layer):
+                weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), rows)
+                bias = None if layer.bias is None else layer.bias.detach().to(dtype)
+                layer.forward = partial(_linear, weight, bias)  # type: ignore[method-assign]  # hooks stay
+                packed.append(layer)
         yield
     finally:
-        for layer in layers:
+        for layer in packed:
             del layer.forward
 
 
 def _can_be_packed(layer: nn.Linear) -> bool:
-    whole = layer.weight.device.type == "cpu" and layer.weight.numel() > 0  # ZeRO-3 leaves nothing of it
-    return whole and type(layer.weight.data) is Tensor and torch.backends.mkldnn.is_available()
+    whole = layer.weight.numel() > 0 and type(layer.weight.data) is Tensor  # not sharded by ZeRO-3 or FSDP2
+    untouched = "forward" not in vars(layer)  # by others who replace it, as accelerate does
+    return whole and untouched and layer.weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
 
 
 def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

@@ -1,0 +1,47 @@
+"""SFT with several targets of one question: one row, the loss of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.policy.plain import plain_logprobs
+from videor1.modules.sft import group_by_question
+from videor1.objective import sft_loss
+from videor1.policy.group_pass import score_responses
+
+
+def test_equal_questions_come_together_in_order(media_prompts):
+    video, image = media_prompts["video"], media_prompts["image"]
+    again = replace(video, record=replace(video.record, problem_id="again", process="<think>other</think>"))
+    elsewhere = replace(video, record=replace(video.record, path="another.mp4"))
+    longer = replace(video, input_ids=torch.cat([video.input_ids, video.input_ids[-1:]]))
+    groups = group_by_question([video, image, again, elsewhere, longer])
+    assert [[id(prompt) for prompt in group] for group in groups] == [
+        [id(video), id(again)],
+        [id(image)],
+        [id(elsewhere)],
+        [id(longer)],
+    ]
+
+
+def test_the_loss_is_that_of_separate_rows(tiny_policy, media_prompts):
+    video, image = media_prompts["video"], media_prompts["image"]
+    targets = {
+        "first": torch.tensor([30, 31, 32]),
+        "second": torch.tensor([40]),
+        "third": torch.tensor([50, 51]),
+    }
+    runs = []
+    hook = tiny_policy.model.visual.register_forward_hook(lambda *_: runs.append(1))
+    with torch.no_grad():
+        scored = score_responses(
+            tiny_policy, [video, image], [[targets["first"], targets["second"]], [targets["third"]]]
+        )
+        assert len(runs) == 1
+        hook.remove()
+        rows = [(video, targets["first"]), (video, targets["second"]), (image, targets["third"])]
+        plain = torch.cat([plain_logprobs(tiny_policy, prompt, target) for prompt, target in rows])
+    assert sft_loss(scored.logprobs, scored.mask).item() == pytest.approx(-plain.mean().item(), abs=1e-5)

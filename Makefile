@@ -38,7 +38,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test bench lint format
+.PHONY: help setup quickstart control test bench peer lint format
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -65,9 +65,12 @@ control: $(STAMP)  ## after quickstart: SFT continued for as long as T-GRPO took
 test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (a quarter of an hour)
-	@for program in $(sort $(wildcard benchmarks/*.py)); do \
+bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (half an hour)
+	@for program in $(filter-out %/peer_trl.py,$(sort $(wildcard benchmarks/*.py))); do \
 	    echo "== $$program"; $(PY) "$$program" || exit 1; done
+
+peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environment of its own (10 minutes)
+	$(PY) -m benchmarks.peer_trl $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 lint: $(STAMP)  ## ruff and mypy
 	$(PY) -m ruff check .

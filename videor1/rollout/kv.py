@@ -49,7 +49,7 @@ class DecodingLayout:
         device = next(iter(prefill.keys.values())).device
         self._question = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device)  # (N,)
         self._own: dict[int, tuple[Tensor, Tensor]] = {}  # layer → 2 x (N, K, room, D)
-        self._shelves = [_Shelf(prefill, prompts, numbers) for numbers in _similar(prompts, counts)]
+        self._buckets = [_Bucket(prefill, prompts, numbers) for numbers in _by_length(prompts, counts)]
         self._place_rows()
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
@@ -57,9 +57,8 @@ class DecodingLayout:
         rows, heads, _, size = query.shape
         grouped = query.view(rows, key.shape[1], -1, size)  # (N, K, H / K, D)
         own = partial_attention(grouped, *self._append(layer, key, value), scaling)
-        return merge_parts(self._attend_to_prompts(layer, grouped, scaling), own).reshape(
-            rows, 1, heads, size
-        )
+        merged = merge_parts(self._attend_to_prompts(layer, grouped, scaling), own)
+        return merged.reshape(rows, 1, heads, size)
 
     def advance(self) -> None:
         """To be called when all layers have attended."""
@@ -73,17 +72,17 @@ class DecodingLayout:
 
     def _attend_to_prompts(self, layer: int, query: Tensor, scaling: float) -> tuple[Tensor, Tensor]:
         """(N, K, H / K, D) → its shape and (N, K, H / K)."""
-        if len(self._shelves) == 1:
-            return self._shelves[0].attend(layer, query, scaling)
-        parts = [shelf.attend(layer, query[shelf.rows], scaling) for shelf in self._shelves]
+        if len(self._buckets) == 1:
+            return self._buckets[0].attend(layer, query, scaling)
+        parts = [bucket.attend(layer, query[bucket.rows], scaling) for bucket in self._buckets]
         outs, lses = zip(*parts, strict=True)
         return torch.cat(outs)[self._order], torch.cat(lses)[self._order]
 
     def _place_rows(self) -> None:
-        for shelf in self._shelves:
-            shelf.place(self._question)
-        self._shelves = [shelf for shelf in self._shelves if len(shelf.rows)]
-        self._order = torch.cat([shelf.rows for shelf in self._shelves]).argsort()
+        for bucket in self._buckets:
+            bucket.place(self._question)
+        self._buckets = [bucket for bucket in self._buckets if len(bucket.rows)]
+        self._order = torch.cat([bucket.rows for bucket in self._buckets]).argsort()
 
     def _append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The new token's keys and values behind the others: 2 x (N, K, written + 1, D)."""
@@ -94,7 +93,7 @@ class DecodingLayout:
         return keys[:, :, : self.written + 1], values[:, :, : self.written + 1]
 
 
-class _Shelf:
+class _Bucket:
     """Prompts of similar length and the responses to them: one call of the kernel.
 
     `rows` (M,) says which responses these are, `slots` (M,) where each stands in a grid of prompts × the most
@@ -133,7 +132,7 @@ class _Shelf:
         return (out, lse) if full else (out[self.slots], lse[self.slots])
 
 
-def _similar(prompts: Sequence[slice], counts: Sequence[int]) -> list[list[int]]:
+def _by_length(prompts: Sequence[slice], counts: Sequence[int]) -> list[list[int]]:
     """Numbers of the prompts that have responses, those of similar length together."""
     lengths = [place.stop - place.start for place in prompts]
     together: list[list[int]] = []
@@ -149,9 +148,8 @@ def _similar(prompts: Sequence[slice], counts: Sequence[int]) -> list[list[int]]
 
 def _padded(whole: Tensor, places: Sequence[slice]) -> Tensor:
     """(K, S, D) → (B, K, longest, D), the segments at `places`, zeros behind the shorter ones."""
-    return pad_sequence([whole[:, place].transpose(0, 1) for place in places], batch_first=True).transpose(
-        1, 2
-    )
+    segments = [whole[:, place].transpose(0, 1) for place in places]
+    return pad_sequence(segments, batch_first=True).transpose(1, 2)
 
 
 def _with_room(full: Tensor) -> Tensor:

@@ -50,12 +50,17 @@ def row_blocks(prompts: Sequence[int], responses: Sequence[Sequence[int]]) -> tu
 def _row_blocks(prompts: Sequence[int], responses: Sequence[Sequence[int]]) -> Iterator[Block]:
     start = 0
     for length, group in zip(prompts, responses, strict=True):
+        written = [size for size in group if size]
+        if len(written) < 2:  # nobody shares the prompt: it and its response are one causal segment
+            whole = slice(start, start + length + sum(written))
+            start = whole.stop
+            yield Block(queries=whole, keys=whole, causal=True)
+            continue
         prompt = slice(start, start + length)
         start = prompt.stop
         yield Block(queries=prompt, keys=prompt, causal=True)
-        if sum(group):
-            yield Block(queries=slice(start, start + sum(group)), keys=prompt, causal=False)
-        for size, equal in groupby(length for length in group if length):
+        yield Block(queries=slice(start, start + sum(written)), keys=prompt, causal=False)
+        for size, equal in groupby(written):
             rows = len(list(equal))
             own = slice(start, start + rows * size)
             start = own.stop

@@ -75,9 +75,8 @@ def measure(options: argparse.Namespace) -> None:
     def once() -> Tensor:
         return update(score, policy, reference, prompt, responses)
 
-    sum(
-        float(parameter.sum()) for parameter in policy.parameters()
-    )  # weights are mapped: read once, they are there
+    for parameter in policy.parameters():  # they are mapped from a file: once read, they are there
+        parameter.detach().sum()
     before = restart_peak()
     once()  # warms up
     memory = peak_mb() - before

@@ -14,6 +14,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from tests.runs import fit
 from videor1.policy.loading import load_policy
+from videor1.rollout.packed_linear import has_products
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -199,6 +200,7 @@ def test_other_precisions_train(stage, precision, world, sft, tmp_path):
     assert math.isfinite(row["loss"])
 
 
+@pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
 def test_bfloat16_rollouts_train(world, sft, tmp_path):
     arguments = ["--trainer.max_steps", "1", "--model.rollout.sampling.max_new_tokens", "12"]
     rows = fit("tgrpo", world, tmp_path, *arguments, "--model.engine.products", "bfloat16", policy=sft / "hf")

@@ -14,6 +14,7 @@ from videor1.policy.loading import load_policy
 from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine, HFEngineSettings
+from videor1.rollout.packed_linear import has_products
 from videor1.types import Response
 
 
@@ -135,6 +136,7 @@ def test_sampled_logprobs_are_the_trainers(engine, tiny_policy, media_prompts):
     assert (found - scored.logprobs[scored.mask]).abs().max() <= 1e-4
 
 
+@pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
 def test_bfloat16_products_change_the_distribution_little(tiny_policy, tiny_processor, media_prompts):
     prompts = list(media_prompts.values())
     engine = HFEngine(tiny_policy, tiny_processor, HFEngineSettings(products="bfloat16"))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from videor1.rollout.packed_linear import packed_linears
+from videor1.rollout.packed_linear import has_products, packed_linears
 
 
 class Adapted(nn.Linear):
@@ -28,6 +28,7 @@ def test_products_are_the_same_for_any_number_of_rows(model):
             assert torch.allclose(model(rows), expected, atol=1e-5)
 
 
+@pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
 @torch.no_grad()
 def test_bfloat16_products_come_back_in_the_layers_type(model):
     rows = torch.randn(8, 32)
@@ -49,6 +50,12 @@ def test_the_weights_are_read_anew_each_time_and_layers_are_as_before(model):
     with packed_linears(model, 3, torch.float32):
         assert torch.allclose(model(rows), expected, atol=1e-5)
     assert all("forward" not in vars(layer) for layer in model)
+
+
+@torch.no_grad()
+def test_types_that_the_cpu_cannot_multiply_are_left_to_torch(model):
+    with packed_linears(model, 3, torch.float64):
+        assert all("forward" not in vars(layer) for layer in model)
 
 
 @torch.no_grad()

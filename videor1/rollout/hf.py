@@ -19,7 +19,7 @@ from videor1.policy.vision import encode
 from videor1.rollout.draw import draw_tokens
 from videor1.rollout.engine import Sampling
 from videor1.rollout.kv import DecodingLayout, PromptKV
-from videor1.rollout.packed_linear import packed_linears
+from videor1.rollout.packed_linear import has_products, packed_linears
 from videor1.types import Prompt, Response
 
 _DROP_SHARE = 0.25  # finished rows are dropped once they are more than this share
@@ -43,7 +43,7 @@ class HFEngineSettings:
     def __post_init__(self) -> None:
         if self.max_rows < 1:
             raise ConfigError(f"model.engine.max_rows must be at least 1, got {self.max_rows}")
-        if self.products == "bfloat16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        if self.products == "bfloat16" and not has_products(torch.bfloat16):
             raise ConfigError("model.engine.products: this CPU has no products of bfloat16")
 
 

@@ -30,7 +30,7 @@ def packed_linears(model: nn.Module, rows: int, dtype: torch.dtype) -> Iterator[
     packed = []
     try:
         for layer in model.modules():
-            if type(layer) is nn.Linear and _can_be_packed(layer):
+            if type(layer) is nn.Linear and _can_be_packed(layer, dtype):
                 weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), rows)
                 bias = None if layer.bias is None else layer.bias.detach().to(dtype)
                 layer.forward = partial(_linear, weight, bias)  # type: ignore[method-assign]  # hooks stay
@@ -41,10 +41,17 @@ def packed_linears(model: nn.Module, rows: int, dtype: torch.dtype) -> Iterator[
             del layer.forward
 
 
-def _can_be_packed(layer: nn.Linear) -> bool:
+def has_products(dtype: torch.dtype) -> bool:
+    """Whether oneDNN multiplies float32 or bfloat16, as given, on this CPU."""
+    if dtype is torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype is torch.float32 and torch.backends.mkldnn.is_available()
+
+
+def _can_be_packed(layer: nn.Linear, dtype: torch.dtype) -> bool:
     whole = layer.weight.numel() > 0 and type(layer.weight.data) is Tensor  # not sharded by ZeRO-3 or FSDP2
     untouched = "forward" not in vars(layer)  # by others who replace it, as accelerate does
-    return whole and untouched and layer.weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return whole and untouched and layer.weight.device.type == "cpu" and has_products(dtype)
 
 
 def _linear(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

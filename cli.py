@@ -24,6 +24,7 @@ from videor1.trainer import VideoTrainer
 _EXPECTED_WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning calling torch
     r"Found \d+ module\(s\) in eval mode",  # the frozen reference
+    r"It is recommended to use `self.log\(.*sync_dist=True",  # scores are the same on every rank already
     "You defined a `validation_step` but have no `val_dataloader`",  # validate is a command of its own
 )
 # An audit of a run for 64 GPUs is run on a machine that has none.

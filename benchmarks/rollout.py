@@ -1,16 +1,18 @@
-"""Tokens a second of rollouts, by the Hugging Face engine and by transformers' own `generate`.
+"""Tokens a second of rollouts: the Hugging Face engine, vLLM, and transformers' own `generate`.
 
     python -m benchmarks.rollout [--frames 16] [--tokens 200] [--questions 1 8] [--repeats 3]
 
 A random Qwen2.5-VL of 42 M parameters on a CPU, questions about frames of 112×168, 8 responses to the frames
 in order and 4 to the same frames shuffled, all of exactly --tokens tokens. `generate` is called twice a
 question, with num_return_sequences of 8 and of 4, as in the released trainer, one question after the other.
-The last line is one JSON object.
+vLLM takes part where it is installed (`make VLLM=1 setup`), in float32 and bfloat16. The engines take turns,
+so that a machine that slows down does so for all. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import statistics
 import tempfile
@@ -21,14 +23,15 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from benchmarks.support.workload import Media, make_prompts, write_model
 from videor1.policy.loading import load_policy, load_processor
 from videor1.policy.pixels import normalise
-from videor1.rollout.engine import Sampling
+from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.hf import HFEngine, HFEngineSettings
 from videor1.rollout.shuffle import draw_permutation, reorder_prompt
+from videor1.rollout.vllm_settings import VLLMSettings
 from videor1.types import Prompt
 
 GROUP, SHUFFLED = 8, 4
@@ -76,19 +79,35 @@ def by_generate(
     return written
 
 
-def speed(write: Callable[[], int], expected: int, repeats: int) -> float:
-    """Tokens a second, by the median time."""
-    seconds = []
+def speeds(ways: Mapping[str, Callable[[], int]], expected: int, repeats: int) -> dict[str, float]:
+    """Tokens a second of each way, by the median time; they take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats + 1):  # the first warms up
-        started = time.perf_counter()
-        if write() != expected:
-            raise RuntimeError(f"{expected} tokens were to be written")
-        seconds.append(time.perf_counter() - started)
-    return expected / statistics.median(seconds[1:])
+        for name, write in ways.items():
+            started = time.perf_counter()
+            if write() != expected:
+                raise RuntimeError(f"{expected} tokens were to be written")
+            seconds[name].append(time.perf_counter() - started)
+    return {name: expected / statistics.median(taken[1:]) for name, taken in seconds.items()}
+
+
+def vllm_engines(path: str, processor: Qwen2_5_VLProcessor, longest: int) -> dict[str, Engine]:
+    """vLLM in float32 and bfloat16, where it is installed; no response of theirs ends early."""
+    if importlib.util.find_spec("vllm") is None:
+        return {}
+    from videor1.rollout.vllm import VLLMEngine
+
+    engines = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        engine = VLLMEngine(path, processor, VLLMSettings(), dtype=dtype, longest=longest)
+        engine.end_ids = []
+        engines[f"vllm {str(dtype).removeprefix('torch.')}"] = engine
+    return engines
 
 
 def compare(
-    engines: Mapping[str, HFEngine],
+    engines: Mapping[str, Engine],
+    suppressed: list[int],
     plain: Qwen2_5_VLForConditionalGeneration,
     prompts: Sequence[Prompt],
     counts: Sequence[int],
@@ -97,14 +116,16 @@ def compare(
     """Tokens a second of every engine, and of `generate`."""
     sampling, expected = Sampling(max_new_tokens=options.tokens), sum(counts) * options.tokens
 
-    def by_engine(engine: HFEngine) -> int:
+    def by_engine(engine: Engine) -> int:
         groups = engine.generate(prompts, counts, sampling, seed=0)
         return sum(len(response.token_ids) for group in groups for response in group)
 
-    suppressed = next(iter(engines.values())).forbidden_ids
-    ways = {name: partial(by_engine, engine) for name, engine in engines.items()}
-    ways["generate"] = partial(by_generate, plain, prompts, counts, options.tokens, suppressed)
-    return {name: speed(way, expected, options.repeats) for name, way in ways.items()}
+    ways: dict[str, Callable[[], int]] = {
+        name: partial(by_engine, engine) for name, engine in engines.items()
+    }
+    if options.generate:
+        ways["generate"] = partial(by_generate, plain, prompts, counts, options.tokens, suppressed)
+    return speeds(ways, expected, options.repeats)
 
 
 def main() -> None:
@@ -115,6 +136,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--questions", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--no-generate", dest="generate", action="store_false", help="leave `generate` out")
     options = parser.parse_args()
     transformers.logging.disable_progress_bar()
     rows = []
@@ -122,16 +144,21 @@ def main() -> None:
         path = str(write_model(Path(folder) / "model"))
         policy, processor = load_policy(path).eval(), load_processor(path)
         plain = Qwen2_5_VLForConditionalGeneration.from_pretrained(path).eval()
-        engines = {
-            "float32": HFEngine(policy, processor),
-            "bfloat16": HFEngine(policy, processor, HFEngineSettings(products="bfloat16")),
+        own = {
+            "hf float32": HFEngine(policy, processor),
+            "hf bfloat16": HFEngine(policy, processor, HFEngineSettings(products="bfloat16")),
         }
-        for engine in engines.values():
+        for engine in own.values():
             engine.forbidden_ids = sorted({*engine.forbidden_ids, *engine.end_ids})  # no response ends early
+        suppressed = own["hf float32"].forbidden_ids
+        engines = {**own, **vllm_engines(path, processor, 1024 + options.tokens)}
         for questions in options.questions:
             prompts, counts = both_orders(make_prompts(Path(path), Media(frames=options.frames), questions))
-            row = {"questions": questions, **compare(engines, plain, prompts, counts, options)}
-            row["faster"] = row["float32"] / row["generate"]
+            row = {"questions": questions, **compare(engines, suppressed, plain, prompts, counts, options)}
+            if "generate" in row:
+                row["hf / generate"] = row["hf float32"] / row["generate"]
+            if "vllm float32" in row:
+                row["vllm / hf"] = row["vllm float32"] / row["hf float32"]
             rows.append(row)
             print("   ".join(f"{name} {value:.2f}" for name, value in row.items()), flush=True)
     print(json.dumps({"frames": options.frames, "tokens": options.tokens, "rows": rows}))

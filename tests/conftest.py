@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.runs import fit
 from videor1.data.frames import ClipSettings, read_clip, read_media
 from videor1.data.prompts import PromptBuilder, PromptTemplate
 from videor1.data.record_file import RecordFile
@@ -48,6 +49,15 @@ def tiny_policy(world):
 @pytest.fixture(scope="session")
 def tiny_processor(world):
     return load_processor(str(world / "model"))
+
+
+@pytest.fixture(scope="session")
+def sft(world, tmp_path_factory) -> Path:
+    """The run of 60 SFT steps whose model writes answers that are sometimes right."""
+    folder = tmp_path_factory.mktemp("sft")
+    arguments = ["--trainer.max_steps", "60", "--trainer.log_every_n_steps", "1"]
+    fit("sft", world, folder, *arguments, "--model.schedule.warmup_steps", "5")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 import cli
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +18,13 @@ SHORT = [
     "--trainer.enable_model_summary",
     "false",
 ]
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Every scalar of a run's event files, as (step, value)."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 def fit(stage: str, world: Path, folder: Path, *arguments: str, policy: Path | None = None) -> list[dict]:

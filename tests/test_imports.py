@@ -24,8 +24,8 @@ ONE_DOOR = {
     "decord": {"videor1/data/readers/decord_reader.py"},
     "av": {"videor1/data/readers/pyav_reader.py", "videor1/toyworld/media.py"},
     "diskcache": {"videor1/data/cache.py"},
-    "vllm": set(),
-    "deepspeed": set(),
+    "vllm": {"videor1/rollout/vllm.py"},
+    "deepspeed": {"videor1/policy/weights.py"},
     "peft": set(),
     "tokenizers": {"videor1/toyworld/tokenizer.py"},
 }

@@ -16,5 +16,9 @@ class RecordError(UserError):
     """A data file or one of its records is malformed."""
 
 
+class EngineError(UserError):
+    """A rollout engine died, does not answer, or reads and scores otherwise than the trainer does."""
+
+
 class MediaError(UserError):
     """A video or image cannot be read; the message names the file and the cause."""

@@ -10,10 +10,11 @@ longest response of a batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 from torch import Tensor
 
 DataType = Literal["video", "image"]
@@ -67,15 +68,28 @@ class Prompt:
     patches: Tensor  # (t*h*w, 3*2*14*14) uint8, cut from the frames; normalised on the device
     grid_thw: Tensor  # (1, 3) int64 patches in time, height, width; (0, 3), without patches, when text is all
 
+    def to(self, device: torch.device | str) -> Prompt:
+        """The same with its tensors on `device`."""
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device),
+            patches=self.patches.to(device),
+            grid_thw=self.grid_thw.to(device),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """One sampled continuation of a prompt."""
 
     token_ids: Tensor  # (C,) int64, the end token included when the response is finished
-    logprobs: Tensor  # (C,) float32, of the distribution they were drawn from, before top_p cut it
+    logprobs: Tensor  # (C,) float32, of the distribution they were drawn from, top_p applied
     text: str  # decoded without the end token
     finished: bool  # False when max_new_tokens cut it off
+
+    def to(self, device: torch.device | str) -> Response:
+        """The same with its tensors on `device`."""
+        return replace(self, token_ids=self.token_ids.to(device), logprobs=self.logprobs.to(device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +121,7 @@ class Experience:
     groups: tuple[Group, ...]  # B
     rewards: tuple[Rewards, ...]  # B
     advantages: Tensor  # (N,), N = B * G, question by question
-    old_logprobs: Tensor | None  # (N, L) of the policy that sampled; None when it is the policy updated
+    sampled_logprobs: Tensor  # (N, L) with which the engine drew the tokens, 0 where padded
+    old_logprobs: Tensor | None  # (N, L) of the policy before the block's updates; None if there is but one
     reference_logprobs: Tensor | None  # (N, L); None when beta = 0
     vision: Tensor | None  # (V, hidden) features of all vision tokens by a frozen tower; None when it learns

@@ -17,7 +17,7 @@ def score_per_sample(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt, 
     Only the logits of responses are made, as in TRL; the released trainer made those of the prompts as well.
     """
     group, length = responses.shape
-    before = prompt_positions(model, prompt)
+    before = prompt_positions(model.config, prompt)
     after = (torch.arange(length) + int(before.max()) + 1).expand(3, -1)
     kind = "video" if prompt.clip.is_video else "image"
     media = {

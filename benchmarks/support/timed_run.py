@@ -32,7 +32,7 @@ from videor1.modules import TGRPOModule
 from videor1.modules.policy import LearningRateSchedule
 from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.hf import HFEngine
-from videor1.rollout.loop import RolloutSettings
+from videor1.rollout.settings import RolloutSettings
 from videor1.trainer import VideoTrainer
 
 _OWN = ("rollout", "reward", "reference")  # parts that the module times itself
@@ -41,8 +41,9 @@ _OWN = ("rollout", "reward", "reference")  # parts that the module times itself
 class EndlessModule(TGRPOModule):
     """T-GRPO whose engine never draws an end token, so that every response is as long as it may be."""
 
+    @property
     def engine(self) -> Engine:
-        engine = super().engine()
+        engine = super().engine
         assert isinstance(engine, HFEngine)
         engine.forbidden_ids = sorted({*engine.forbidden_ids, *engine.end_ids})
         return engine

@@ -20,7 +20,7 @@ from videor1.data.record_file import RecordFile
 from videor1.evaluation.judge import EvaluationSettings
 from videor1.modules import TGRPOModule
 from videor1.rollout.engine import Sampling
-from videor1.rollout.loop import RolloutSettings
+from videor1.rollout.settings import RolloutSettings
 from videor1.trainer import VideoTrainer
 
 RESPONSE = 8  # tokens kept free for a response

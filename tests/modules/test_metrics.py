@@ -43,6 +43,7 @@ def figures(*pairs, scale="std"):
         groups=groups,
         rewards=rewards,
         advantages=advantages,
+        sampled_logprobs=torch.zeros(len(advantages), 5),
         old_logprobs=None,
         reference_logprobs=None,
         vision=None,

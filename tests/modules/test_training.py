@@ -12,23 +12,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from tests.runs import fit
+from tests.runs import curves, fit
 from videor1.policy.loading import load_policy
 from videor1.rollout.packed_linear import has_products
-
-
-def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
-@pytest.fixture(scope="module")
-def sft(world, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sft")
-    arguments = ["--trainer.max_steps", "60", "--trainer.log_every_n_steps", "1"]
-    fit("sft", world, folder, *arguments, "--model.schedule.warmup_steps", "5")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +189,8 @@ def test_other_precisions_train(stage, precision, world, sft, tmp_path):
 @pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
 def test_bfloat16_rollouts_train(world, sft, tmp_path):
     arguments = ["--trainer.max_steps", "1", "--model.rollout.sampling.max_new_tokens", "12"]
-    rows = fit("tgrpo", world, tmp_path, *arguments, "--model.engine.products", "bfloat16", policy=sft / "hf")
+    rows = fit(
+        "tgrpo", world, tmp_path, *arguments, "--model.rollout.hf.products", "bfloat16", policy=sft / "hf"
+    )
     assert len(rows) == 1
     assert rows[0]["sampled"]

@@ -13,7 +13,7 @@ from videor1.types import Prompt
 def plain_distributions(model, prompt: Prompt, response: Tensor, forbidden: Tensor | None = None) -> Tensor:
     """(C, vocabulary) log-probs before each token of a response, by the model's own forward."""
     ids = torch.cat([prompt.input_ids, response])[None]
-    positions = prompt_positions(model, prompt)
+    positions = prompt_positions(model.config, prompt)
     after = positions.max() + 1 + torch.arange(len(response))
     kind = "video" if prompt.clip.is_video else "image"
     media = {

@@ -8,37 +8,18 @@ import pytest
 import torch
 
 from tests.policy.plain import plain_distributions
+from tests.rollout.support import ids, off_the_trainer
 from videor1.errors import ConfigError
-from videor1.policy.group_pass import score_responses
 from videor1.policy.loading import load_policy
 from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine, HFEngineSettings
 from videor1.rollout.packed_linear import has_products
-from videor1.types import Response
 
 
 @pytest.fixture(scope="module")
 def engine(tiny_policy, tiny_processor):
     return HFEngine(tiny_policy, tiny_processor)
-
-
-def ids(groups: list[list[Response]]) -> list[list[list[int]]]:
-    return [[response.token_ids.tolist() for response in group] for group in groups]
-
-
-def off_the_trainer(engine: HFEngine, prompts, groups, temperature: float = 1.0) -> torch.Tensor:
-    """How far the log-prob of each sampled token is from the group pass's."""
-    with torch.no_grad():
-        scored = score_responses(
-            engine.model,
-            prompts,
-            [[response.token_ids for response in group] for group in groups],
-            forbidden=torch.tensor(engine.forbidden_ids),
-            temperature=temperature,
-        )
-    found = torch.cat([response.logprobs for group in groups for response in group])
-    return (found - scored.logprobs[scored.mask]).abs()
 
 
 def test_greedy_equals_generate_for_images(engine, tiny_policy, media_prompts):
@@ -134,11 +115,11 @@ def test_sampling_follows_the_model(engine, tiny_policy, media_prompts):
 def test_sampled_logprobs_are_the_trainers(engine, media_prompts):
     """Mixed prompts in one batch, rows dropped as they finish, room for keys doubled twice on the way."""
     prompts = list(media_prompts.values())
-    sampling = Sampling(max_new_tokens=150, temperature=0.8, top_p=0.95)
+    sampling = Sampling(max_new_tokens=150, temperature=0.8)
     groups = engine.generate(prompts, [8] * len(prompts), sampling, seed=5)
     lengths = sorted(len(response.token_ids) for group in groups for response in group)
     assert lengths[0] < 100 < lengths[-1]
-    assert off_the_trainer(engine, prompts, groups, temperature=0.8).max() <= 1e-4
+    assert off_the_trainer(engine.model, engine.forbidden_ids, prompts, groups, temperature=0.8).max() <= 1e-4
 
 
 @pytest.mark.skipif(not has_products(torch.bfloat16), reason="this CPU has no products of bfloat16")
@@ -146,7 +127,7 @@ def test_bfloat16_products_change_the_distribution_little(tiny_policy, tiny_proc
     prompts = list(media_prompts.values())
     engine = HFEngine(tiny_policy, tiny_processor, HFEngineSettings(products="bfloat16"))
     groups = engine.generate(prompts, [4] * len(prompts), Sampling(max_new_tokens=20), seed=5)
-    difference = off_the_trainer(engine, prompts, groups)
+    difference = off_the_trainer(engine.model, engine.forbidden_ids, prompts, groups)
     assert 1e-6 < difference.max() < 0.1
     assert tiny_policy.dtype == torch.float32
 
@@ -185,7 +166,7 @@ def test_a_prompt_may_have_no_responses(engine, media_prompts):
 
 
 def test_settings_name_their_key():
-    with pytest.raises(ConfigError, match=r"model.engine.max_rows"):
+    with pytest.raises(ConfigError, match=r"rollout\.hf\.max_rows"):
         HFEngineSettings(max_rows=0)
 
 

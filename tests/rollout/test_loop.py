@@ -7,9 +7,9 @@ import pytest
 from videor1.errors import ConfigError
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine
-from videor1.rollout.loop import RolloutLoop, RolloutSettings
+from videor1.rollout.loop import GroupSettings, RolloutLoop
 
-SETTINGS = RolloutSettings(group_size=3, shuffled_size=2, sampling=Sampling(max_new_tokens=6))
+SETTINGS = GroupSettings(group_size=3, shuffled_size=2, sampling=Sampling(max_new_tokens=6))
 
 
 class Counting(HFEngine):
@@ -59,7 +59,7 @@ def test_groups_depend_on_seed_step_and_stream_alone(engine, media_prompts):
 
 
 def test_without_shuffled_rollouts_it_is_plain_grpo(engine, media_prompts):
-    settings = RolloutSettings(group_size=2, shuffled_size=0, sampling=Sampling(max_new_tokens=4))
+    settings = GroupSettings(group_size=2, shuffled_size=0, sampling=Sampling(max_new_tokens=4))
     (group,) = RolloutLoop(engine, settings, seed=0).collect([media_prompts["video"]], step=0)
     assert group.shuffled == ()
     assert group.permutation == ()
@@ -68,4 +68,4 @@ def test_without_shuffled_rollouts_it_is_plain_grpo(engine, media_prompts):
 @pytest.mark.parametrize(("key", "value"), [("group_size", 0), ("shuffled_size", -1)])
 def test_impossible_sizes_name_their_key(key, value):
     with pytest.raises(ConfigError, match=rf"rollout\.{key}"):
-        RolloutSettings(**{key: value})
+        GroupSettings(**{key: value})

@@ -34,11 +34,19 @@ class PromptBatch:
     Args:
         prompts: B prompts; fewer than were drawn, even none, where unusable records leave their place empty.
         quarantined: the unusable records met while this batch was made.
+        following: the batch after it, for a module that looks ahead.
     """
 
-    def __init__(self, prompts: Sequence[Prompt], *, quarantined: Sequence[Quarantined] = ()) -> None:
+    def __init__(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        quarantined: Sequence[Quarantined] = (),
+        following: PromptBatch | None = None,
+    ) -> None:
         self.prompts = tuple(prompts)
         self.quarantined = tuple(quarantined)
+        self.following = following
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -95,14 +103,7 @@ class PromptBatch:
     def to(self, device: torch.device | str) -> PromptBatch:
         """The same prompts with their tensors on `device`."""
         return PromptBatch(
-            [
-                replace(
-                    prompt,
-                    input_ids=prompt.input_ids.to(device),
-                    patches=prompt.patches.to(device),
-                    grid_thw=prompt.grid_thw.to(device),
-                )
-                for prompt in self.prompts
-            ],
+            [prompt.to(device) for prompt in self.prompts],
             quarantined=self.quarantined,
+            following=None if self.following is None else self.following.to(device),
         )

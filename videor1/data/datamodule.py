@@ -21,7 +21,7 @@ from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
-from videor1.data.sampler import BlockSampler, ResumableLoader
+from videor1.data.sampler import BlockSampler, LookingAheadLoader, ResumableLoader
 from videor1.data.split import Split
 from videor1.errors import ConfigError, UserError
 
@@ -142,7 +142,14 @@ class VideoDataModule(LightningDataModule):
         sampler.limit = min(limit, whole) if isinstance(limit, int) else max(1, int(limit * whole))
         maker = self.maker(module.processor, module.train_response_tokens)
         on_bad: OnBad = "raise" if self.strict else "replace"
-        return self._loader(split, maker, sampler, on_bad=on_bad, stand_ins=order.numbers())
+        return self._loader(
+            split,
+            maker,
+            sampler,
+            on_bad=on_bad,
+            stand_ins=order.numbers(),
+            loader=LookingAheadLoader if module.looks_ahead else ResumableLoader,
+        )
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         """Every record once over all ranks; the place of an unusable one stays empty."""
@@ -233,8 +240,9 @@ class VideoDataModule(LightningDataModule):
         *,
         on_bad: OnBad,
         stand_ins: np.ndarray | None = None,
+        loader: type[ResumableLoader] = ResumableLoader,
     ) -> DataLoader[PromptBatch]:
-        return ResumableLoader(
+        return loader(
             PromptDataset(
                 split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=stand_ins
             ),

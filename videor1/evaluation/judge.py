@@ -9,7 +9,7 @@ from typing import Literal
 from videor1.errors import ConfigError
 from videor1.rewards import accuracy, format_reward
 from videor1.rollout.engine import Engine, Sampling
-from videor1.rollout.loop import RolloutLoop, RolloutSettings
+from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.types import Group, Prompt, Record, Response
 
 Decoding = Literal["sampled", "greedy"]
@@ -70,7 +70,7 @@ class Evaluator:
         self.loops = {
             decoding: RolloutLoop(
                 engine,
-                RolloutSettings(
+                GroupSettings(
                     group_size=count, shuffled_size=count if settings.shuffled else 0, sampling=sampling
                 ),
                 seed=seed,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from videor1.objective import Scale, group_advantages
 from videor1.rewards import RewardSettings, score_group
@@ -38,10 +39,12 @@ def make_experience(
 ) -> Experience:
     """Advantages by question beside everything else; shuffled responses end here."""
     advantages = group_advantages(torch.stack([reward.total for reward in rewards]), scale=scale)
+    sampled = [response.logprobs for group in groups for response in group.ordered]
     return Experience(
         groups=groups,
         rewards=rewards,
         advantages=advantages.flatten().to(groups[0].prompt.input_ids.device),
+        sampled_logprobs=pad_sequence(sampled, batch_first=True),
         old_logprobs=old,
         reference_logprobs=reference,
         vision=vision,

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
-from videor1.objective import PolicyLoss, Scale, group_advantages
+from videor1.objective import Correction, PolicyLoss, Scale, group_advantages
 from videor1.policy.group_pass import GroupPass
 from videor1.types import Experience, Group, Rewards
 
@@ -45,12 +45,17 @@ def add_rollouts(means: StepMeans, experience: Experience, *, scale: Scale) -> N
         _add_group(means, group, reward, scale)
 
 
-def add_update(means: StepMeans, result: PolicyLoss, scored: GroupPass) -> None:
+def add_update(means: StepMeans, result: PolicyLoss, scored: GroupPass, correction: Correction) -> None:
     """What the loss of a micro-batch shows."""
     means.add("loss", result.loss)
     means.add("policy/kl", result.kl)
     means.add("policy/ratio", result.ratio)
     means.add("policy/clip_share", result.clip_share)
+    means.add("engine/difference", correction.difference)
+    means.add("engine/kl", correction.kl)
+    if correction.weights is not None:
+        means.add("engine/weight", correction.weights[scored.mask])
+        means.add("engine/truncated", correction.truncated)
     assert scored.entropy is not None
     means.add("policy/entropy", scored.entropy[scored.mask])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -17,11 +18,12 @@ from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
 from videor1.evaluation.scores import ScoreTable
-from videor1.policy.loading import load_policy, load_processor
+from videor1.policy.loading import compute_dtype, load_policy, load_processor
 from videor1.policy.packing import Attention
+from videor1.policy.weights import PolicyWeights
 from videor1.rollout.engine import Engine
-from videor1.rollout.hf import HFEngine, HFEngineSettings
-from videor1.rollout.loop import RolloutLoop, RolloutSettings
+from videor1.rollout.loop import GroupSettings, RolloutLoop
+from videor1.rollout.settings import EngineSettings, Trainer, build_engine
 from videor1.types import Group
 
 
@@ -65,7 +67,7 @@ class PolicyModule(LightningModule):
         optimizer: made with the policy's parameters; one-dimensional ones are not decayed.
         schedule: learning rate over the run.
         evaluation: how validation examines the model.
-        engine: how the Hugging Face engine writes responses.
+        rollout: which engine writes responses, in training, validation and prediction.
         freeze_vision: leaves the vision tower as it is; its features are then computed once a question for
             policy and reference together.
         gradient_checkpointing: keeps only the inputs of each layer for the backward pass and computes the
@@ -77,6 +79,7 @@ class PolicyModule(LightningModule):
     # What the data module asks the module that is trained:
     passes_per_block = 1  # how often each accumulation block comes in a row
     train_response_tokens: int | None = None  # kept free behind a prompt; None for the record's own target
+    looks_ahead = False  # whether a training batch has to bring the one that follows it
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class PolicyModule(LightningModule):
         optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
         schedule: LearningRateSchedule = LearningRateSchedule(),
         evaluation: EvaluationSettings = EvaluationSettings(),
-        engine: HFEngineSettings = HFEngineSettings(),
+        rollout: EngineSettings = EngineSettings(),
         freeze_vision: bool = False,
         gradient_checkpointing: bool = False,
         attention: Attention = "auto",
@@ -96,12 +99,16 @@ class PolicyModule(LightningModule):
         self.optimizer = optimizer
         self.schedule = schedule
         self.evaluation = evaluation
-        self.engine_settings = engine
+        self.rollout = rollout
         self.freeze_vision = freeze_vision
         self.gradient_checkpointing = gradient_checkpointing
         self.attention = attention
         self.seed = seed
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
+        self._engine: Engine | None = None
+        self._weights: PolicyWeights | None = (
+            None  # that the engine takes over; None where it has the policy's
+        )
         self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
         self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
@@ -136,12 +143,40 @@ class PolicyModule(LightningModule):
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    @property
     def engine(self) -> Engine:
-        """The rollout engine on this policy."""
-        return HFEngine(self.policy, self.processor, self.engine_settings)
+        """The rollout engine; built when it is first used, since all processes have to be there by then."""
+        if self._engine is None:
+            if self.rollout.engine != "hf":
+                self._weights = PolicyWeights(self.policy)
+            self._engine = build_engine(
+                self.rollout, self.policy_path, self.policy, self.processor, self._beside()
+            )
+        return self._engine
+
+    def sync_engine(self) -> None:
+        """Gives the engine the policy's weights as they are at this step."""
+        engine = self.engine
+        if self._weights is not None:
+            engine.sync(self._weights, version=self.global_step)
+
+    def teardown(self, stage: str) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _beside(self) -> Trainer:
+        return Trainer(
+            folder=Path(self.trainer.default_root_dir),
+            rank=self.global_rank,
+            dtype=compute_dtype(self.trainer.precision),
+            longest=self.trainer.datamodule.max_prompt_tokens,  # type: ignore[attr-defined]
+            barrier=self.trainer.strategy.barrier,
+        )
 
     def on_validation_epoch_start(self) -> None:
-        self.evaluator = Evaluator(self.engine(), self.evaluation, seed=self.seed)
+        self.sync_engine()
+        self.evaluator = Evaluator(self.engine, self.evaluation, seed=self.seed)
         datamodule: VideoDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # the CLI's Trainer has it
         self.table = ScoreTable(datamodule.validation_sources).to(self.device)
 
@@ -165,7 +200,8 @@ class PolicyModule(LightningModule):
     on_test_epoch_end = on_validation_epoch_end
 
     def predict_step(self, batch: PromptBatch, batch_idx: int) -> list[str]:
-        settings = RolloutSettings(group_size=1, shuffled_size=0, sampling=self.evaluation.sampling)
-        loop = RolloutLoop(self.engine(), settings, seed=self.seed)
+        self.sync_engine()
+        settings = GroupSettings(group_size=1, shuffled_size=0, sampling=self.evaluation.sampling)
+        loop = RolloutLoop(self.engine, settings, seed=self.seed)
         self.predicted = loop.collect(batch.prompts, step=batch_idx)
         return [group.ordered[0].text for group in self.predicted]

@@ -36,7 +36,7 @@ class SFTModule(PolicyModule):
     def _target_ids(self, record: Record) -> Tensor:
         """(C,) ids of the target text and the end token."""
         ids = self.processor.tokenizer(target_text(record), add_special_tokens=False)["input_ids"]
-        return torch.tensor([*ids, end_token_ids(self.policy)[0]], device=self.device)
+        return torch.tensor([*ids, end_token_ids(self.policy.generation_config)[0]], device=self.device)
 
 
 def group_by_question(prompts: Sequence[Prompt]) -> list[list[Prompt]]:

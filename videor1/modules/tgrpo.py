@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,13 +17,16 @@ from videor1.errors import ConfigError
 from videor1.modules.experience import make_experience, reward_groups
 from videor1.modules.metrics import StepMeans, add_rollouts, add_update
 from videor1.modules.policy import PolicyModule
-from videor1.objective import Scale, policy_loss
+from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
 from videor1.policy.group_pass import GroupPass, score_responses
-from videor1.policy.loading import load_reference, unspeakable_token_ids
+from videor1.policy.loading import compute_dtype, load_reference, unspeakable_token_ids
 from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
-from videor1.rollout.loop import RolloutLoop, RolloutSettings
-from videor1.types import Experience, Group
+from videor1.rollout.agreement import Agreement
+from videor1.rollout.loop import RolloutLoop
+from videor1.rollout.settings import RolloutSettings
+from videor1.rollout.source import GroupSource
+from videor1.types import Experience, Group, Prompt
 
 _BAR = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
 
@@ -36,12 +40,13 @@ class TGRPOModule(PolicyModule):
 
     Args:
         policy: Hugging Face folder of the SFT model; also the frozen reference.
-        rollout: groups and sampling.
+        rollout: groups, sampling and the engine that does it.
         rewards: what a response earns.
         beta: weight of the KL term to the reference; 0 does without a reference.
         clip_low: the ratio counts no less than 1 - clip_low.
         clip_high: the ratio counts no more than 1 + clip_high.
         kl_clamp: bounds the log-ratio inside the KL term; null for no bound (the authors' code: 10).
+        correction: what makes up for an engine that draws from a slightly different policy.
         inner_updates: optimizer steps taken on each block of rollouts.
         scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
         settings: see PolicyModule.
@@ -57,22 +62,26 @@ class TGRPOModule(PolicyModule):
         clip_low: float = 0.2,
         clip_high: float = 0.2,
         kl_clamp: float | None = None,
+        correction: CorrectionSettings = CorrectionSettings(),
         inner_updates: int = 1,
         scale: Scale = "std",
         **settings: Any,
     ) -> None:
-        super().__init__(policy, **settings)
+        super().__init__(policy, rollout=rollout, **settings)
         _check(rollout, beta, clip_low, clip_high, inner_updates)
-        self.rollout = rollout
+        self.rollout: RolloutSettings = rollout
         self.rewards = rewards
         self.beta, self.clip_low, self.clip_high = beta, clip_low, clip_high
         self.kl_clamp = math.inf if kl_clamp is None else kl_clamp
+        self.correction = correction
         self.passes_per_block = inner_updates
+        self.looks_ahead = rollout.overlap
         self.train_response_tokens = rollout.sampling.max_new_tokens
         self.scale = scale
         self.reference: Qwen2_5_VLForConditionalGeneration | None = None
         self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it
         self.means = StepMeans()  # of the block under way
+        self.source: GroupSource | None = None  # while it trains
         self.strict_loading = False  # checkpoints leave the reference out
 
     def configure_model(self) -> None:
@@ -90,41 +99,89 @@ class TGRPOModule(PolicyModule):
             raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
 
     def on_fit_start(self) -> None:
-        self.loop = RolloutLoop(self.engine(), self.rollout, seed=self.seed)
-        self.forbidden = torch.tensor(unspeakable_token_ids(self.policy, self.processor), device=self.device)
+        unspeakable = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
+        self.forbidden = torch.tensor(unspeakable, device=self.device)
+        dtype = compute_dtype(self.trainer.precision)
+        exact = self.engine.dtype == dtype == torch.float32 and not self.rollout.overlap
+        self.correction_level = self.correction.resolve(exact=exact)
+        self.source = GroupSource(
+            RolloutLoop(self.engine, self.rollout, seed=self.seed),
+            self.sync_engine,
+            Agreement(
+                self.engine, self._score_policy, self.policy.config, self.rollout.agreement, dtype=dtype
+            ),
+        )
 
     def on_train_batch_start(self, batch: PromptBatch, batch_idx: int) -> None:
-        block, place = divmod(batch_idx, self.trainer.accumulate_grad_batches)
-        if block % self.passes_per_block == 0 or place not in self.experiences:
+        place = batch_idx % self.trainer.accumulate_grad_batches
+        if self._is_new(batch_idx) or place not in self.experiences:
             self.experiences[place] = self._collect(batch, place)
+        if batch.following is not None and self._is_new(batch_idx + 1):
+            self._begin(batch.following, batch_idx + 1)
+
+    def on_validation_epoch_start(self) -> None:
+        if self.source is not None:
+            self.source.settle()
+        super().on_validation_epoch_start()
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
         experience = self.experiences[batch_idx % self.trainer.accumulate_grad_batches]
         scored = self._score(self.policy, experience.groups, experience.vision, entropy=True)
+        before = scored.logprobs if experience.old_logprobs is None else experience.old_logprobs
+        correction = importance_correction(
+            before,
+            experience.sampled_logprobs,
+            scored.mask,
+            level=self.correction_level,
+            cap=self.correction.cap,
+        )
         result = policy_loss(
             scored.logprobs,
             scored.mask,
             experience.advantages,
             old_logprobs=experience.old_logprobs,
             reference_logprobs=experience.reference_logprobs,
+            weights=correction.weights,
             beta=self.beta,
             clip_low=self.clip_low,
             clip_high=self.clip_high,
             kl_clamp=self.kl_clamp,
         )
-        add_update(self.means, result, scored)
+        add_update(self.means, result, scored, correction)
         if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
             self._log_step()
         return result.loss
 
+    def teardown(self, stage: str) -> None:
+        if self.source is not None:
+            self.source.close()
+            self.source = None
+        super().teardown(stage)
+
+    def _is_new(self, batch_idx: int) -> bool:
+        """Whether this batch gets rollouts; if not, it is learned from once more."""
+        return batch_idx // self.trainer.accumulate_grad_batches % self.passes_per_block == 0
+
+    def _stream(self, place: int) -> int:
+        return self.global_rank * self.trainer.accumulate_grad_batches + place
+
+    def _begin(self, following: PromptBatch, batch_idx: int) -> None:
+        """The rollouts of the next batch, while this one is learned from."""
+        assert self.source is not None
+        place = batch_idx % self.trainer.accumulate_grad_batches
+        step = self.global_step + (place == 0)
+        self.source.begin(following.prompts, step=step, stream=self._stream(place))
+
     def _collect(self, batch: PromptBatch, place: int) -> Experience:
+        assert self.source is not None
         started = time.perf_counter()
-        stream = self.global_rank * self.trainer.accumulate_grad_batches + place
-        groups = self.loop.collect(batch.prompts, step=self.global_step, stream=stream)
+        groups = self.source.collect(
+            batch.prompts, step=self.global_step, stream=self._stream(place), check=place == 0
+        )
         sampled = time.perf_counter()
         rewards = reward_groups(groups, self.rewards)
         rewarded = time.perf_counter()
-        with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
+        with self._scoring():
             # a frozen tower is the reference's too
             vision = encode(self.policy, batch.prompts) if self.freeze_vision else None
             old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None
@@ -133,10 +190,24 @@ class TGRPOModule(PolicyModule):
             groups, rewards, scale=self.scale, old=old, reference=reference, vision=vision
         )
         add_rollouts(self.means, experience, scale=self.scale)
+        if self.source.difference is not None:
+            self.means.add("agreement/mean", self.source.difference.mean)
+            self.means.add("agreement/largest", self.source.difference.largest)
         self.means.add("seconds/rollout", sampled - started)
         self.means.add("seconds/reward", rewarded - sampled)
         self.means.add("seconds/reference", time.perf_counter() - rewarded)
         return experience
+
+    @contextmanager
+    def _scoring(self) -> Iterator[None]:
+        """Log-probs within it are computed as in a training step, without gradients."""
+        with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
+            yield
+
+    def _score_policy(self, prompts: Sequence[Prompt], responses: Sequence[Sequence[Tensor]]) -> GroupPass:
+        """The policy's log-probs of any responses, to be compared with an engine's."""
+        with self._scoring():
+            return self._score_responses(self.policy, prompts, responses, entropy=False)
 
     def _score(
         self,
@@ -146,11 +217,25 @@ class TGRPOModule(PolicyModule):
         *,
         entropy: bool = False,
     ) -> GroupPass:
-        """The group pass over the ordered responses, under the distribution they were sampled from."""
+        """The group pass over the ordered responses."""
+        prompts = [group.prompt for group in groups]
+        responses = [[response.token_ids for response in group.ordered] for group in groups]
+        return self._score_responses(model, prompts, responses, vision=vision, entropy=entropy)
+
+    def _score_responses(
+        self,
+        model: Qwen2_5_VLForConditionalGeneration,
+        prompts: Sequence[Prompt],
+        responses: Sequence[Sequence[Tensor]],
+        *,
+        vision: Tensor | None = None,
+        entropy: bool,
+    ) -> GroupPass:
+        """The group pass under the distribution that responses are sampled from."""
         return score_responses(
             model,
-            [group.prompt for group in groups],
-            [[response.token_ids for response in group.ordered] for group in groups],
+            prompts,
+            responses,
             vision=vision,
             forbidden=self.forbidden,
             temperature=self.rollout.sampling.temperature,

@@ -3,9 +3,10 @@
 T-GRPO (arXiv 2503.21776), minimised, for N responses of L tokens or fewer:
 
     ratio   = exp(logp - logp_old)                       1 in value when the policy updated has sampled
-    gain    = min(ratio · A, clip(ratio, 1 - low, 1 + high) · A) - beta · k3
+    gain    = w · min(ratio · A, clip(ratio, 1 - low, 1 + high) · A) - beta · k3
     k3      = exp(x) - x - 1,  x = logp_reference - logp
     loss    = - mean over responses of (mean over its tokens of gain)
+    w       = 1, or the weight of `correction.py` where another policy than π_old has sampled
 
 The released code takes one update a rollout, so its ratio is always 1 and it does not clip; it also clamps
 x to ±10 (`kl_clamp=10`), beyond which the reference pulls no more. SFT: mean of -logp over target tokens.
@@ -46,6 +47,7 @@ def policy_loss(
     *,
     old_logprobs: Tensor | None = None,
     reference_logprobs: Tensor | None = None,
+    weights: Tensor | None = None,
     beta: float = 0.04,
     clip_low: float = 0.2,
     clip_high: float = 0.2,
@@ -56,7 +58,8 @@ def policy_loss(
     `logprobs` (N, L) carries the gradient; `mask` (N, L) bool is True at response tokens, and what stands
     elsewhere, NaN included, has no influence. `advantages` (N,). `old_logprobs` (N, L) of the policy that
     sampled, or None when it is the policy updated. `reference_logprobs` (N, L) may be None only when
-    beta = 0. A response without tokens counts as a gain of 0.
+    beta = 0. `weights` (N, L) multiply what a token gains, before the penalty. A response without tokens
+    counts as a gain of 0.
 
     Raises ValueError for shapes that do not fit, N = 0, beta < 0, or beta > 0 without a reference.
     """
@@ -76,6 +79,8 @@ def policy_loss(
     ratio = (logprobs - old).exp()
     free, clipped = ratio * advantage, ratio.clamp(1 - clip_low, 1 + clip_high) * advantage
     gain = torch.minimum(free, clipped)
+    if weights is not None:
+        gain = gain * _blank(weights.detach(), mask)
     kl = torch.zeros_like(logprobs)
     if reference_logprobs is not None:
         kl = k3(logprobs, _blank(reference_logprobs.detach(), mask), clamp=kl_clamp)

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers import (
+    AutoProcessor,
+    GenerationConfig,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+)
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 
 from videor1.errors import ConfigError
@@ -47,14 +53,20 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     return processor
 
 
-def end_token_ids(model: Qwen2_5_VLForConditionalGeneration) -> list[int]:
-    """Ids that end a response, from the model's generation config."""
-    ids = model.generation_config.eos_token_id
+def compute_dtype(precision: str) -> torch.dtype:
+    """What a model computes in under a Trainer's `precision`."""
+    kinds = {"bf16": torch.bfloat16, "16": torch.float16, "32": torch.float32, "64": torch.float64}
+    return kinds[str(precision).split("-")[0]]
+
+
+def end_token_ids(generation: GenerationConfig) -> list[int]:
+    """Ids that end a response."""
+    ids = generation.eos_token_id
     return [ids] if isinstance(ids, int) else list(ids)
 
 
 def unspeakable_token_ids(
-    model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor
+    config: Qwen2_5_VLConfig, generation: GenerationConfig, processor: Qwen2_5_VLProcessor
 ) -> list[int]:
     """Ids that no response may contain: vision and chat tokens, and rows past the tokenizer.
 
@@ -62,8 +74,8 @@ def unspeakable_token_ids(
     scoring both leave these ids out of the softmax, so the two stay one distribution.
     """
     special = {id_ for id_, token in processor.tokenizer.added_tokens_decoder.items() if token.special}
-    beyond: Iterable[int] = range(len(processor.tokenizer), model.get_output_embeddings().weight.shape[0])
-    return sorted((special | set(beyond)) - set(end_token_ids(model)))
+    beyond: Iterable[int] = range(len(processor.tokenizer), config.text_config.vocab_size)
+    return sorted((special | set(beyond)) - set(end_token_ids(generation)))
 
 
 def _check_attention(config: Qwen2_5_VLTextConfig) -> None:

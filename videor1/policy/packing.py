@@ -15,7 +15,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from videor1.errors import ConfigError
 from videor1.policy.attention import Layout
@@ -60,7 +60,7 @@ def pack(
     """
     ids, positions, predictors, places, start = [], [], [], [], 0
     for prompt, group in zip(prompts, responses, strict=True):
-        before = prompt_positions(model, prompt)
+        before = prompt_positions(model.config, prompt)
         after = [torch.arange(len(response)) + int(before.max()) + 1 for response in group]
         ids += [prompt.input_ids, *group]
         positions += [before, *[row.expand(3, -1).to(before.device) for row in after]]
@@ -82,7 +82,7 @@ def pack(
     )
 
 
-def prompt_positions(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt) -> Tensor:
+def prompt_positions(config: Qwen2_5_VLConfig, prompt: Prompt) -> Tensor:
     """(3, P) M-RoPE positions of one prompt, timed by its clip."""
     video = prompt.clip.is_video
     return position_ids(
@@ -90,10 +90,10 @@ def prompt_positions(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt) 
         image_grid_thw=None if video else prompt.grid_thw,
         video_grid_thw=prompt.grid_thw if video else None,
         second_per_grid_ts=[prompt.clip.seconds_per_grid] if video else None,
-        image_token_id=model.config.image_token_id,
-        video_token_id=model.config.video_token_id,
-        spatial_merge_size=model.config.vision_config.spatial_merge_size,
-        tokens_per_second=model.config.vision_config.tokens_per_second,
+        image_token_id=config.image_token_id,
+        video_token_id=config.video_token_id,
+        spatial_merge_size=config.vision_config.spatial_merge_size,
+        tokens_per_second=config.vision_config.tokens_per_second,
     )
 
 

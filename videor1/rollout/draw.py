@@ -11,7 +11,7 @@ from videor1.rollout.engine import Sampling
 def draw_tokens(
     logits: Tensor, sampling: Sampling, *, forbidden: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """One token a row, and its log-prob under the model at this temperature, before top_p.
+    """One token a row, and the log-prob with which it was drawn: at this temperature, after top_p.
 
     Args:
         logits: (N, vocabulary) float32; changed in place.
@@ -34,6 +34,7 @@ def draw_tokens(
     if sampling.top_p < 1:
         probabilities, order = probabilities.sort(-1, descending=True)
         probabilities[probabilities.cumsum(-1) - probabilities >= sampling.top_p] = 0
+        logprobs = logprobs - probabilities.sum(-1, keepdim=True).log()
     # inverse of the cumulative distribution: one random number a row; multinomial draws one a token
     cumulative = probabilities.cumsum(-1, dtype=torch.float64)
     uniform = torch.rand(len(logits), 1, generator=generator, device=logits.device, dtype=torch.float64)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
 
 from videor1.errors import ConfigError
 from videor1.types import Prompt, Response
+
+if TYPE_CHECKING:  # transformers, which takes seconds that a server's messages need not
+    from videor1.policy.weights import PolicyWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +40,46 @@ class Sampling:
             raise ConfigError(f"sampling.top_p must lie in (0, 1], got {self.top_p}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a prompt has become inside an engine; the trainer's own is compared with it."""
+
+    token_ids: Tensor  # (P,) int64, vision tokens included
+    positions: Tensor  # (3, P) int64 M-RoPE positions
+
+
 class Engine(Protocol):
-    """Samples responses from the policy as it is now."""
+    """Writes responses with weights that it has taken over from the policy."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        ...
+
+    def sync(self, weights: PolicyWeights, *, version: int) -> None:
+        """Takes over the policy's weights, unless those it has are already of this `version`.
+
+        Every rank calls it at the same time, since weights may have to be gathered from all.
+
+        Raises:
+            EngineError: the engine did not take them.
+        """
+        ...
 
     def generate(
         self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
     ) -> list[list[Response]]:
-        """`counts[i]` responses to `prompts[i]`; the same arguments and weights give the same responses."""
+        """`counts[i]` responses to `prompts[i]`; the same arguments and weights give the same responses.
+
+        Raises:
+            EngineError: the engine died or does not answer.
+        """
+        ...
+
+    def read(self, prompts: Sequence[Prompt]) -> list[Reading]:
+        """How each prompt reaches the model."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds; it is of no use afterwards."""
         ...

@@ -14,10 +14,11 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from videor1.errors import ConfigError
 from videor1.policy.attention import Layout, as_mask
 from videor1.policy.loading import end_token_ids, unspeakable_token_ids
-from videor1.policy.packing import embed, pack
+from videor1.policy.packing import embed, pack, prompt_positions
 from videor1.policy.vision import encode
+from videor1.policy.weights import PolicyWeights
 from videor1.rollout.draw import draw_tokens
-from videor1.rollout.engine import Sampling
+from videor1.rollout.engine import Reading, Sampling
 from videor1.rollout.kv import DecodingLayout, PromptKV
 from videor1.rollout.packed_linear import has_products, packed_linears
 from videor1.types import Prompt, Response
@@ -42,9 +43,9 @@ class HFEngineSettings:
 
     def __post_init__(self) -> None:
         if self.max_rows < 1:
-            raise ConfigError(f"model.engine.max_rows must be at least 1, got {self.max_rows}")
+            raise ConfigError(f"rollout.hf.max_rows must be at least 1, got {self.max_rows}")
         if self.products == "bfloat16" and not has_products(torch.bfloat16):
-            raise ConfigError("model.engine.products: this CPU has no products of bfloat16")
+            raise ConfigError("rollout.hf.products: this CPU has no products of bfloat16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class HFEngine:
     """Engine on a transformers model in this process.
 
     Args:
-        model: the policy; its weights are read at each call, so there is nothing to push.
+        model: the policy; its weights are read at each call, so there is nothing to take over.
         processor: decodes the responses.
         settings: see there.
     """
@@ -71,8 +72,17 @@ class HFEngine:
         self.model = model
         self.processor = processor
         self.settings = settings
-        self.end_ids = end_token_ids(model)
-        self.forbidden_ids = unspeakable_token_ids(model, processor)
+        self.end_ids = end_token_ids(model.generation_config)
+        self.forbidden_ids = unspeakable_token_ids(model.config, model.generation_config, processor)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """See `Engine.dtype`."""
+        named = self.settings.products
+        return self.model.dtype if named == "auto" else getattr(torch, named)
+
+    def sync(self, weights: PolicyWeights, *, version: int) -> None:
+        """See `Engine.sync`: the policy's weights are its own."""
 
     @torch.no_grad()
     def generate(
@@ -84,16 +94,22 @@ class HFEngine:
         generator = torch.Generator(device=self.model.device).manual_seed(seed)
         groups: list[list[Response]] = []
         rows = min(sum(counts), self.settings.max_rows)
-        with _evaluating(self.model), packed_linears(self.model, rows, self._products()):
+        with _evaluating(self.model), packed_linears(self.model, rows, self.dtype):
             for turn in self._turns(counts):
                 written = self._write(prompts[turn], counts[turn], sampling, generator)
                 each = zip(written.ids.tolist(), written.logprobs, strict=True)
                 groups += [[self._response(*next(each)) for _ in range(count)] for count in counts[turn]]
         return groups
 
-    def _products(self) -> torch.dtype:
-        named = self.settings.products
-        return self.model.dtype if named == "auto" else getattr(torch, named)
+    def read(self, prompts: Sequence[Prompt]) -> list[Reading]:
+        """See `Engine.read`."""
+        return [
+            Reading(token_ids=prompt.input_ids, positions=prompt_positions(self.model.config, prompt))
+            for prompt in prompts
+        ]
+
+    def close(self) -> None:
+        """See `Engine.close`: there is nothing to give back."""
 
     def _turns(self, counts: Sequence[int]) -> Iterator[slice]:
         """Slices of questions whose responses together are at most `max_rows` (or one question)."""

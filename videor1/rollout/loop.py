@@ -12,7 +12,7 @@ from videor1.types import Group, Prompt
 
 
 @dataclass(frozen=True, kw_only=True)
-class RolloutSettings:
+class GroupSettings:
     """How a question is sampled.
 
     Args:
@@ -36,7 +36,7 @@ class RolloutSettings:
 class RolloutLoop:
     """Collects the groups of a batch in one engine call."""
 
-    def __init__(self, engine: Engine, settings: RolloutSettings, *, seed: int) -> None:
+    def __init__(self, engine: Engine, settings: GroupSettings, *, seed: int) -> None:
         self.engine = engine
         self.settings = settings
         self.seed = seed

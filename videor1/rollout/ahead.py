@@ -1,0 +1,57 @@
+"""Rollouts one batch ahead: the engine writes to the next batch while this one is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from videor1.rollout.loop import RolloutLoop
+from videor1.types import Group, Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    step: int
+    stream: int
+    groups: Future[tuple[Group, ...]]
+
+
+class AheadOfTime:
+    """Begins rollouts in a thread of their own and hands them out when their batch comes.
+
+    The engine must not be used otherwise between `begin` and `take` or `settle`: it does one thing at a time.
+
+    Args:
+        loop: collects groups.
+    """
+
+    def __init__(self, loop: RolloutLoop) -> None:
+        self.loop = loop
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rollout")
+        self._pending: _Pending | None = None
+
+    def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
+        """Starts what `loop.collect` does, with the weights that the engine has now."""
+        groups = self._thread.submit(self.loop.collect, prompts, step=step, stream=stream)
+        self._pending = _Pending(step=step, stream=stream, groups=groups)
+
+    def take(self, *, step: int, stream: int) -> tuple[Group, ...] | None:
+        """The groups begun for this batch, waited for; None when none were, as at the start of a run.
+
+        Raises whatever the engine raised.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return None
+        groups = pending.groups.result()
+        return groups if (pending.step, pending.stream) == (step, stream) else None
+
+    def settle(self) -> None:
+        """Waits until the engine is idle; what was begun can still be taken."""
+        if self._pending is not None:
+            self._pending.groups.exception()
+
+    def close(self) -> None:
+        """Waits for what is under way and drops it."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

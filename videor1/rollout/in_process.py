@@ -1,0 +1,71 @@
+"""What it takes to run vLLM inside a trainer's process, which it treats as its own."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def undisturbed(seed: int | None = None) -> Iterator[None]:
+    """Within it vLLM may seed and draw; afterwards the process's random numbers and threads are as before.
+
+    `seed` seeds torch within. Building an engine reseeds all generators and replaces `torch.set_num_threads`.
+    """
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    set_num_threads, threads = torch.set_num_threads, torch.get_num_threads()
+    plain, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            if seed is not None:
+                torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(plain)
+        np.random.set_state(numpy)
+        torch.set_num_threads = set_num_threads
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+
+
+@contextmanager
+def ranks_in_environment() -> Iterator[None]:
+    """Within it the environment names this rank as torchrun would, which is where vLLM looks."""
+    if not torch.distributed.is_initialized():
+        yield
+        return
+    rank = torch.distributed.get_rank()
+    named = {"RANK": str(rank), "WORLD_SIZE": str(torch.distributed.get_world_size())}
+    named["LOCAL_RANK"] = os.environ.get("LOCAL_RANK", "0")
+    before = {name: os.environ.get(name) for name in named}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Ends the process, with the stacks of all threads on stderr, when what is within takes longer.
+
+    vLLM runs in this thread, so nothing gentler reaches it. Checkpoints are whole: no step is half applied.
+    """
+    stderr = sys.__stderr__  # what sys.stderr has been replaced with may be no file
+    assert stderr is not None
+    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

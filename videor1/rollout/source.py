@@ -1,0 +1,57 @@
+"""Groups for a training run: from an engine that follows the policy, is checked, and may work ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from videor1.rollout.agreement import Agreement, Difference
+from videor1.rollout.ahead import AheadOfTime
+from videor1.rollout.loop import RolloutLoop
+from videor1.types import Group, Prompt
+
+
+class GroupSource:
+    """Where a run's groups come from.
+
+    Args:
+        loop: samples them.
+        sync: gives the loop's engine the policy's weights as they are; on every rank at the same time.
+        agreement: compares the engine with the trainer.
+    """
+
+    def __init__(self, loop: RolloutLoop, sync: Callable[[], None], agreement: Agreement) -> None:
+        self.loop = loop
+        self.agreement = agreement
+        self.difference: Difference | None = None  # of the last `collect`, if it made a check
+        self._sync = sync
+        self._ahead = AheadOfTime(loop)
+
+    def collect(self, prompts: Sequence[Prompt], *, step: int, stream: int, check: bool) -> tuple[Group, ...]:
+        """One group a prompt: those begun earlier for this step and stream, or new ones.
+
+        Args:
+            check: compare the engine with the trainer, if it is time for that.
+
+        Raises:
+            EngineError: the engine died, hangs, or differs from the trainer.
+        """
+        groups = self._ahead.take(step=step, stream=stream)
+        self._sync()
+        self.difference = None
+        if check and self.agreement.due(step):
+            self.difference = self.agreement.check(prompts, self.loop.settings.sampling, seed=step)
+        return self.loop.collect(prompts, step=step, stream=stream) if groups is None else groups
+
+    def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
+        """Starts on groups that `collect` is to hand out later, with the policy as it is now."""
+        self.settle()
+        self._sync()
+        self._ahead.begin(prompts, step=step, stream=stream)
+
+    def settle(self) -> None:
+        """Waits until the engine is free for others; what was begun can still be collected."""
+        self._ahead.settle()
+
+    def close(self) -> None:
+        """Waits for what is under way and drops it."""
+        self._ahead.close()

@@ -1,0 +1,70 @@
+"""How the vLLM engine works; kept apart from it because importing vLLM takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from videor1.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class VLLMSettings:
+    """How the vLLM engine works.
+
+    Args:
+        mode: "colocated" runs it in the trainer's processes, one a rank (or a tensor-parallel group);
+            "server" in processes of their own, to which weights go as files.
+        addresses: of servers, as "host:port"; rank r asks server r modulo their number. Empty: each rank
+            starts one on this machine, which shares its GPU.
+        tensor_parallel_size: ranks (colocated) that share one engine.
+        dtype: of its weights; "auto" is what the trainer computes in.
+        max_model_len: most tokens of a prompt and its response; null for data.max_prompt_tokens.
+        gpu_memory_utilization: share of the GPU's memory that it may take.
+        cpu_kv_gigabytes: its key-value cache on a CPU.
+        sleep: on a GPU, colocated: gives the memory back to the update between rollouts.
+        timeout: seconds that one call, or the start of a server, may take before it counts as hanging; where
+            ranks share a server it has to cover their turns.
+        restarts: how often a server that this run has started is started again in place of one that died or
+            hangs; 0 stops the run.
+        arguments: anything else that `vllm.LLM` understands, by its name there.
+    """
+
+    mode: Literal["colocated", "server"] = "colocated"
+    addresses: Sequence[str] = ()
+    tensor_parallel_size: int = 1
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    max_model_len: int | None = None
+    gpu_memory_utilization: float = 0.4
+    cpu_kv_gigabytes: float = 1.0
+    sleep: bool = True
+    timeout: float = 1800.0
+    restarts: int = 0
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.tensor_parallel_size < 1:
+            raise ConfigError(
+                f"rollout.vllm.tensor_parallel_size must be at least 1, got {self.tensor_parallel_size}"
+            )
+        if self.max_model_len is not None and self.max_model_len < 2:
+            raise ConfigError(f"rollout.vllm.max_model_len must be at least 2, got {self.max_model_len}")
+        if not 0 < self.gpu_memory_utilization <= 1:
+            raise ConfigError(
+                f"rollout.vllm.gpu_memory_utilization must lie in (0, 1], got {self.gpu_memory_utilization}"
+            )
+        if self.cpu_kv_gigabytes <= 0:
+            raise ConfigError(f"rollout.vllm.cpu_kv_gigabytes must be above 0, got {self.cpu_kv_gigabytes}")
+        if self.timeout <= 0:
+            raise ConfigError(f"rollout.vllm.timeout must be above 0, got {self.timeout}")
+        if self.restarts < 0:
+            raise ConfigError(f"rollout.vllm.restarts must be at least 0, got {self.restarts}")
+        if isinstance(self.addresses, str):
+            raise ConfigError(f"rollout.vllm.addresses must be a list, got '{self.addresses}'")
+        if self.addresses and self.mode != "server":
+            raise ConfigError("rollout.vllm.addresses: servers are asked only with rollout.vllm.mode: server")
+        if self.addresses and self.restarts:
+            raise ConfigError(
+                "rollout.vllm.restarts: only a server that the run has started is started again"
+            )

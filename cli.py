@@ -25,6 +25,7 @@ _EXPECTED_WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning calling torch
     r"Found \d+ module\(s\) in eval mode",  # the frozen reference
     r"It is recommended to use `self.log\(.*sync_dist=True",  # scores are the same on every rank already
+    "`torch.distributed.reduce_op` is deprecated",  # vllm looking at torch
     "You defined a `validation_step` but have no `val_dataloader`",  # validate is a command of its own
 )
 # An audit of a run for 64 GPUs is run on a machine that has none.

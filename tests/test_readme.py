@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -36,7 +37,10 @@ SHORT = {
 def test_python_commands_run_as_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    commands = [shlex.split(line) for line in LINES if line.startswith("python ")]
+    lines = [line for line in LINES if line.startswith("python ")]
+    if importlib.util.find_spec("vllm") is None:  # CI has it
+        lines = [line for line in lines if "vllm" not in line]
+    commands = [shlex.split(line) for line in lines]
     assert len(commands) >= 9
     for words in commands:
         short = [

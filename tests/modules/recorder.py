@@ -1,8 +1,10 @@
-"""A callback that writes down what a run trained on, batch by batch, so that two runs can be compared."""
+"""Callbacks of tests: one writes down what a run trained on, so that two can be compared, one does harm."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 from lightning.pytorch import Callback
@@ -27,3 +29,12 @@ class Recorder(Callback):
         }
         with (Path(trainer.default_root_dir) / "seen.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+class KillsTheServer(Callback):
+    """Kills the run's rollout server once, when two steps are done."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.global_step == 2:
+            ready = Path(trainer.default_root_dir) / "rollout" / "server-0.json"
+            os.kill(json.loads(ready.read_text(encoding="utf-8"))["pid"], signal.SIGKILL)

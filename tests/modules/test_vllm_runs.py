@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.vllm import needs_vllm
 
 pytestmark = needs_vllm
 VLLM = ["--model.rollout.engine", "vllm", "--model.rollout.vllm.cpu_kv_gigabytes", "0.25"]
+SERVER = ["--model.rollout.vllm.mode", "server", "--model.rollout.vllm.timeout", "120"]
 FEW = ["--model.rollout.sampling.max_new_tokens", "24", "--model.optimizer.init_args.lr", "0.002"]
 FEW += ["--model.schedule.warmup_steps", "0", "--model.rollout.agreement.every", "2"]
 
@@ -54,13 +56,20 @@ def test_a_resumed_run_samples_what_the_whole_one_did(plain, world, sft, tmp_pat
     assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in plain[1]], abs=1e-5)
 
 
-def test_overlap_is_one_step_stale_and_made_up_for(plain, world, sft, tmp_path):
+@pytest.fixture(scope="module")
+def ahead(world, sft, tmp_path_factory) -> tuple[Path, list[dict]]:
+    """The same four steps with rollouts a batch ahead."""
+    folder = tmp_path_factory.mktemp("ahead")
     arguments = [*VLLM, *FEW, "--model.rollout.overlap", "true", "--trainer.max_steps", "4"]
-    rows = fit("tgrpo", world, tmp_path, *arguments, policy=sft / "hf")
+    return folder, fit("tgrpo", world, folder, *arguments, policy=sft / "hf")
+
+
+def test_overlap_is_one_step_stale_and_made_up_for(plain, ahead):
+    folder, rows = ahead
     assert [row["records"] for row in rows] == [row["records"] for row in plain[1]]
     # nothing has been learned when the first two batches are written to: the second is one step stale
     assert rows[0]["sampled"] == plain[1][0]["sampled"]
-    logged = curves(tmp_path)
+    logged = curves(folder)
     differences = [value for _, value in logged["engine/difference"]]
     assert differences[0] < 1e-5
     assert max(differences[1:]) > 1e-4
@@ -69,13 +78,14 @@ def test_overlap_is_one_step_stale_and_made_up_for(plain, world, sft, tmp_path):
     assert max(value for _, value in logged["agreement/largest"]) < 1e-4  # the check sees fresh weights
 
 
-def test_validation_in_the_middle_of_an_overlapping_run(world, sft, tmp_path):
+def test_validation_in_the_middle_of_an_overlapping_run_changes_nothing(ahead, world, sft, tmp_path):
+    """It waits for the engine, asks it with the newest weights, and leaves what was begun as it is."""
     arguments = [*VLLM, *FEW, "--model.rollout.overlap", "true", "--trainer.max_steps", "4"]
     arguments += ["--data.validate", "held_out.json", "--trainer.limit_val_batches", "1"]
     arguments += ["--trainer.val_check_interval", "2", "--data.validation_batch_size", "4"]
     arguments += ["--model.evaluation.sampling.max_new_tokens", "8"]
     rows = fit("tgrpo", world, tmp_path, *arguments, policy=sft / "hf")
-    assert len(rows) == 4
+    assert [row["sampled"] for row in rows] == [row["sampled"] for row in ahead[1]]
     assert any(tag.startswith("validation/") for tag in curves(tmp_path))
 
 
@@ -98,35 +108,72 @@ def test_bfloat16_is_corrected(world, sft, tmp_path):
     assert logged["engine/weight"][0][1] != 1.0
 
 
-def test_a_difference_above_the_threshold_stops_the_run(world, sft, tmp_path, capsys):
-    arguments = ["fit", "-c", str(ROOT / "configs/quickstart/tgrpo.yaml"), *SHORT, *VLLM]
-    arguments += ["--data.root", str(world), "--model.policy", str(sft / "hf"), "--data.batch_size", "2"]
-    arguments += ["--trainer.default_root_dir", str(tmp_path)]
-    status = cli.run([*arguments, "--model.rollout.agreement.threshold", "1e-12"])
-    assert status == 2
-    told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert told.startswith("error: rollout.agreement: engine and trainer differ by")
+def command(world, policy, folder, *arguments) -> subprocess.CompletedProcess[str]:
+    """`fit` as a user runs it."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "fit", "-c", str(ROOT / "configs/quickstart/tgrpo.yaml")]
+        + [*SHORT, *VLLM, "--data.root", str(world), "--model.policy", str(policy)]
+        + ["--data.batch_size", "2", "--trainer.default_root_dir", str(folder), *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--model.rollout.agreement.threshold", "1e-12"],
+            r"error: rollout\.agreement: engine and trainer differ by .* on average .*",
+        ),
+        (
+            ["--model.rollout.vllm.arguments", "{kv_cache_memory_bytes: 4096}"],
+            r"error: rollout\.engine: vLLM does not start: .*memory.*",
+        ),
+        (
+            ["--model.rollout.vllm.tensor_parallel_size", "2"],
+            r"error: rollout\.vllm\.tensor_parallel_size: 1 processes cannot share engines in 2s",
+        ),
+        (
+            ["--model.rollout.vllm.max_model_len", "512"],
+            r"error: model\.rollout\.vllm\.max_model_len is 512, but data\.max_prompt_tokens lets .*",
+        ),
+        (
+            ["--model.rollout.overlap", "true", "--trainer.precision", "bf16-true"],
+            r"error: model\.rollout\.overlap: trainer\.precision bf16-true changes .*",
+        ),
+    ],
+    ids=["difference", "memory", "shared", "room", "overlap"],
+)
+def test_what_cannot_go_on_ends_in_one_line(arguments, told, world, sft, tmp_path):
+    done = command(world, sft / "hf", tmp_path, *arguments)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert re.fullmatch(told, done.stderr.strip().splitlines()[-1])
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "hf").exists()
 
 
-@pytest.mark.parametrize("command", ["validate", "predict"])
-def test_other_commands_answer_as_with_the_hf_engine(command, world, sft, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["validate", "predict"])
+def test_other_commands_answer_as_with_the_hf_engine(name, plain, world, sft, tmp_path, capfd):
     answers = {}
     for engine in ("hf", "vllm"):
         folder = tmp_path / engine
-        arguments = [command, "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT]
+        arguments = [name, "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT]
         arguments += ["--data.root", str(world), "--model.policy", str(sft / "hf")]
         arguments += ["--trainer.default_root_dir", str(folder), "--model.rollout.engine", engine]
         arguments += ["--model.evaluation.sampling.max_new_tokens", "24"]
         arguments += ["--model.rollout.vllm.cpu_kv_gigabytes", "0.25"]
-        if command == "predict":
+        if name == "predict":
             video = next((world / "videos").rglob("*.mp4"))
             arguments += ["--data.ask.media", str(video), "--data.ask.question", "which colour comes first?"]
             arguments += ["--model.evaluation.sampling.temperature", "0"]
-        capsys.readouterr()
+        capfd.readouterr()
         cli.main(arguments)
-        answers[engine] = capsys.readouterr().out
-        if command == "validate":
+        answers[engine] = capfd.readouterr().out
+        if name == "validate":
             lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
             rows = [json.loads(line) for line in lines]
             answers[engine] = [row["response"] for row in rows if row["decoding"] == "greedy"]
@@ -134,15 +181,55 @@ def test_other_commands_answer_as_with_the_hf_engine(command, world, sft, tmp_pa
     assert answers["vllm"] == answers["hf"]
 
 
-def test_two_processes_with_an_engine_each(world, sft, tmp_path):
-    """DDP: each rank its own records, engine and samples, and both the same weights."""
-    arguments = [sys.executable, str(ROOT / "cli.py"), "fit"]
-    arguments += ["-c", str(ROOT / "configs/quickstart/tgrpo.yaml"), *SHORT, *VLLM, *FEW]
-    arguments += ["--data.root", str(world), "--model.policy", str(sft / "hf"), "--data.batch_size", "2"]
-    arguments += ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_steps", "3"]
-    arguments += ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(arguments, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+def test_a_server_that_is_killed_is_replaced_and_nobody_sees_a_difference(plain, world, sft, tmp_path):
+    arguments = [*VLLM, *FEW, *SERVER, "--model.rollout.vllm.restarts", "1", "--trainer.max_steps", "4"]
+    killer = ["--trainer.callbacks+", "tests.modules.recorder.KillsTheServer"]
+    with pytest.warns(UserWarning, match=r"died: signal 9; it is started again \(1 of 1\)"):
+        rows = fit("tgrpo", world, tmp_path, *arguments, *killer, policy=sft / "hf")
+    assert [row["sampled"] for row in rows] == [row["sampled"] for row in plain[1]]
+    assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in plain[1]], abs=1e-5)
+    assert not list((tmp_path / "rollout").glob("weights-*"))  # 15 GB of a 7B would stay
+
+
+def test_a_server_that_is_killed_stops_the_run_in_one_line(plain, world, sft, tmp_path, capfd):
+    """Without restarts; what was learned is whole, and a resumed run goes on as if nothing had happened."""
+    arguments = ["fit", "-c", str(ROOT / "configs/quickstart/tgrpo.yaml"), *SHORT, *VLLM, *FEW, *SERVER]
+    arguments += ["--data.root", str(world), "--model.policy", str(sft / "hf"), "--data.batch_size", "3"]
+    arguments += ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_steps", "4"]
+    arguments += ["--trainer.callbacks+", "tests.modules.recorder.Recorder"]
+    arguments += ["--trainer.callbacks+", "lightning.pytorch.callbacks.ModelCheckpoint"]
+    arguments += ["--trainer.callbacks.every_n_train_steps", "1", "--trainer.callbacks.save_last", "true"]
+    killer = ["--trainer.callbacks+", "tests.modules.recorder.KillsTheServer"]
+    assert cli.run([*arguments, *killer]) == 2
+    told = capfd.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error: rollout.vllm: the server at 127.0.0.1:")
+    assert "died: signal 9; no part of the step was applied" in told
+    assert cli.run([*arguments, "--ckpt_path", "last"]) == 0
+    lines = (tmp_path / "seen.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["sampled"] for line in lines] == [row["sampled"] for row in plain[1]]
+
+
+def test_a_call_beyond_its_deadline_ends_the_process(world, sft, tmp_path):
+    """In one process nothing gentler reaches vLLM: it says where it hangs, and leaves no model behind."""
+    done = command(world, sft / "hf", tmp_path, "--model.rollout.vllm.timeout", "0.01")
+    assert done.returncode == 1
+    assert "Timeout (0:00:00.010000)!" in done.stderr
+    assert "in generate" in done.stderr
+    assert not (tmp_path / "hf").exists()
+
+
+@pytest.mark.parametrize("shared", [1, 2])
+def test_two_processes(shared, world, sft, tmp_path):
+    """DDP: each rank its own records and samples; an engine each, or one of both by tensor parallelism."""
+    arguments = [*FEW, "--trainer.max_steps", "3", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    arguments += ["--model.rollout.vllm.tensor_parallel_size", str(shared)]
+    # and a validation of 5 questions, so that one rank has one more to ask about than the other
+    records = json.loads((world / "held_out.json").read_text(encoding="utf-8"))
+    (tmp_path / "five.json").write_text(json.dumps(records[:5]), encoding="utf-8")
+    arguments += ["--data.validate", str(tmp_path / "five.json"), "--data.validation_batch_size", "1"]
+    arguments += ["--trainer.limit_val_batches", "1.0", "--trainer.val_check_interval", "3"]
+    arguments += ["--model.evaluation.sampling.max_new_tokens", "4", "--model.evaluation.samples", "1"]
+    done = command(world, sft / "hf", tmp_path, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     logged = curves(tmp_path)
     assert len(logged["loss"]) == 3

@@ -47,6 +47,18 @@ def test_fractions_of_a_second_are_floored_after_the_product():
     assert got == [[0, 1, 3, 4], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
+def test_times_are_exact_whatever_the_default_type_is():
+    """Lightning's bf16-true makes it bfloat16, in which 0.37 s is 0.369."""
+    rows = 40
+    seconds = [0.37]
+    expected = positions([VIDEO] * 2 * rows, videos=[[rows, 2, 4]], seconds=seconds)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert positions([VIDEO] * 2 * rows, videos=[[rows, 2, 4]], seconds=seconds) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_the_frame_rate_alone_moves_the_temporal_ids():
     slow, fast = (positions([VIDEO] * 3, videos=[[3, 2, 2]], seconds=[s])[0] for s in (2.0, 0.5))
     assert slow == [0, 4, 8]

@@ -31,7 +31,6 @@ def test_groups_are_handed_out_once_and_to_their_own_batch(loop, media_prompts):
     assert ahead.take(step=4, stream=1) is None
     ahead.begin(prompts, step=4, stream=1)
     assert ahead.take(step=5, stream=1) is None
-    ahead.close()
 
 
 def test_an_engine_that_fails_fails_where_its_groups_are_wanted(loop, media_prompts, monkeypatch):
@@ -44,4 +43,3 @@ def test_an_engine_that_fails_fails_where_its_groups_are_wanted(loop, media_prom
     ahead.settle()
     with pytest.raises(EngineError, match="died"):
         ahead.take(step=0, stream=0)
-    ahead.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 from transformers import Qwen2_5_VLProcessor
@@ -17,11 +18,12 @@ from videor1.data.cache import CacheSettings
 from videor1.data.dataset import OnBad, PromptDataset
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
+from videor1.data.loader import LookingAheadLoader, ResumableLoader
 from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
-from videor1.data.sampler import BlockSampler, LookingAheadLoader, ResumableLoader
+from videor1.data.sampler import BlockSampler
 from videor1.data.split import Split
 from videor1.errors import ConfigError, UserError
 
@@ -152,15 +154,17 @@ class VideoDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
-        """Every record once over all ranks; the place of an unusable one stays empty."""
+        """Every record once over all ranks; the place of an unusable one stays empty.
+
+        All ranks have as many batches, some of them empty: ranks that share an engine ask it together.
+        """
         if self.validate is None and self._trainer.state.fn == "fit":
             return []
         split, module = self._split("validate"), self._trainer.lightning_module
-        mine = split.numbers()[self._trainer.global_rank :: self._trainer.world_size].tolist()
-        batches = [
-            mine[start : start + self.validation_batch_size]
-            for start in range(0, len(mine), self.validation_batch_size)
-        ]
+        ranks, size = self._trainer.world_size, self.validation_batch_size
+        mine = split.numbers()[self._trainer.global_rank :: ranks].tolist()
+        most = -(-len(split.numbers()) // ranks)
+        batches = [mine[start : start + size] for start in range(0, most, size)]
         maker = self.maker(module.processor, module.response_tokens)
         return self._loader(split, maker, batches, on_bad="raise" if self.strict else "skip")
 
@@ -249,5 +253,7 @@ class VideoDataModule(LightningDataModule):
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already
             num_workers=self.workers if len(batches) > 1 else 0,
+            # else it would draw from the numbers of the whole process, in which an engine may be sampling
+            generator=torch.Generator().manual_seed(self.seed),
             persistent_workers=False,
         )

@@ -4,35 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain, count, islice
-from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
-from videor1.data.batch import PromptBatch
 from videor1.data.mixture import EpochOrder
-
-
-class ResumableLoader(DataLoader[Any]):
-    """Tells Lightning that a resume in mid-epoch is exact, which the sampler sees to."""
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """There is nothing to load."""
-
-
-class LookingAheadLoader(ResumableLoader):
-    """Gives each batch the one that follows it; the last of an iteration has none."""
-
-    def __iter__(self) -> Iterator[PromptBatch]:  # type: ignore[override]  # its own iterator, wrapped
-        batches: Iterator[PromptBatch] = super().__iter__()
-        batch = next(batches, None)
-        while batch is not None:
-            following = next(batches, None)
-            yield PromptBatch(batch.prompts, quarantined=batch.quarantined, following=following)
-            batch = following
 
 
 class BlockSampler(Sampler[list[int]]):

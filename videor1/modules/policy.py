@@ -23,7 +23,7 @@ from videor1.policy.packing import Attention
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.engine import Engine
 from videor1.rollout.loop import GroupSettings, RolloutLoop
-from videor1.rollout.settings import EngineSettings, Trainer, build_engine
+from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
 from videor1.types import Group
 
 
@@ -150,7 +150,7 @@ class PolicyModule(LightningModule):
             if self.rollout.engine != "hf":
                 self._weights = PolicyWeights(self.policy)
             self._engine = build_engine(
-                self.rollout, self.policy_path, self.policy, self.processor, self._beside()
+                self.rollout, self.policy_path, self.policy, self.processor, self._surroundings()
             )
         return self._engine
 
@@ -165,8 +165,8 @@ class PolicyModule(LightningModule):
             self._engine.close()
             self._engine = None
 
-    def _beside(self) -> Trainer:
-        return Trainer(
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
             folder=Path(self.trainer.default_root_dir),
             rank=self.global_rank,
             dtype=compute_dtype(self.trainer.precision),

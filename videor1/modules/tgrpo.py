@@ -99,10 +99,12 @@ class TGRPOModule(PolicyModule):
             raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
 
     def on_fit_start(self) -> None:
+        _check_overlap(self.rollout, self.trainer.precision)
         unspeakable = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
         self.forbidden = torch.tensor(unspeakable, device=self.device)
         dtype = compute_dtype(self.trainer.precision)
-        exact = self.engine.dtype == dtype == torch.float32 and not self.rollout.overlap
+        exact = self.engine.dtype == dtype == torch.float32
+        exact = exact and self.rollout.sampling.top_p == 1 and not self.rollout.overlap
         self.correction_level = self.correction.resolve(exact=exact)
         self.source = GroupSource(
             RolloutLoop(self.engine, self.rollout, seed=self.seed),
@@ -119,10 +121,10 @@ class TGRPOModule(PolicyModule):
         if batch.following is not None and self._is_new(batch_idx + 1):
             self._begin(batch.following, batch_idx + 1)
 
-    def on_validation_epoch_start(self) -> None:
+    def sync_engine(self) -> None:
         if self.source is not None:
             self.source.settle()
-        super().on_validation_epoch_start()
+        super().sync_engine()
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
         experience = self.experiences[batch_idx % self.trainer.accumulate_grad_batches]
@@ -154,7 +156,7 @@ class TGRPOModule(PolicyModule):
 
     def teardown(self, stage: str) -> None:
         if self.source is not None:
-            self.source.close()
+            self.source.settle()
             self.source = None
         super().teardown(stage)
 
@@ -170,6 +172,8 @@ class TGRPOModule(PolicyModule):
         assert self.source is not None
         place = batch_idx % self.trainer.accumulate_grad_batches
         step = self.global_step + (place == 0)
+        if step == self.trainer.max_steps:
+            return
         self.source.begin(following.prompts, step=step, stream=self._stream(place))
 
     def _collect(self, batch: PromptBatch, place: int) -> Experience:
@@ -273,6 +277,15 @@ def _check(
         raise ConfigError(f"model.clip_high must be at least 0, got {clip_high}")
     if inner_updates < 1:
         raise ConfigError(f"model.inner_updates must be at least 1, got {inner_updates}")
+
+
+def _check_overlap(rollout: RolloutSettings, precision: str) -> None:
+    half = precision.endswith("true") and not precision.startswith(("32", "64"))
+    if rollout.overlap and rollout.vllm.mode == "colocated" and half:
+        raise ConfigError(
+            f"model.rollout.overlap: trainer.precision {precision} changes the whole process's default type,"
+            " also under the engine's thread; take bf16-mixed, or rollout.vllm.mode: server"
+        )
 
 
 def _without_reference(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class CorrectionSettings:
     Args:
         level: "token" or "sequence" weighs the loss, see `videor1.objective.correction`; "off" only logs how
             far the two are apart; "auto" is "off" where engine and trainer both compute in float32 with the
-            same weights, "token" elsewhere.
+            same weights and top_p is 1, "token" elsewhere.
         cap: largest weight.
     """
 

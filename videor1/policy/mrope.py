@@ -42,7 +42,9 @@ def position_ids(
     """
     images = [] if image_grid_thw is None else image_grid_thw.tolist()
     videos = [] if video_grid_thw is None else video_grid_thw.tolist()
-    seconds = [] if second_per_grid_ts is None else torch.as_tensor(second_per_grid_ts).tolist()
+    # float32 whatever the default type is: bf16-true makes it bfloat16, which has too few digits for times
+    given = [] if second_per_grid_ts is None else second_per_grid_ts
+    seconds = torch.as_tensor(given, dtype=torch.float32).tolist()
     if len(seconds) != len(videos):
         raise ValueError(f"{len(videos)} videos but {len(seconds)} second_per_grid_ts")
     pending = {image_token_id: iter([(grid, 0.0) for grid in images])}

@@ -28,8 +28,8 @@ class AgreementSettings:
     """How it is checked that engine and trainer mean the same.
 
     Args:
-        every: optimizer steps from one check to the next; the first is made before anything is learned. 0
-            leaves the check out.
+        every: optimizer steps from one check to the next; the first is made before anything is learned, also
+            when a run is resumed. 0 leaves the check out.
         questions: of a batch that are looked at.
         tokens: written to each, by the engine, and scored by both.
         threshold: mean |difference of log-probs| above which the run stops; null for 1e-4 where both compute
@@ -85,13 +85,16 @@ class Agreement:
         self.settings = settings
         exact = engine.dtype == dtype == torch.float32
         self.threshold = settings.threshold or (_EXACT if exact else _ROUNDED)
+        self._checked: int | None = None  # before which step
 
     def due(self, step: int) -> bool:
         """Whether to check before optimizer step `step`."""
-        return self.settings.every > 0 and step % self.settings.every == 0
+        if self.settings.every == 0:
+            return False
+        return self._checked is None or step - self._checked >= self.settings.every
 
-    def check(self, prompts: Sequence[Prompt], sampling: Sampling, *, seed: int) -> Difference:
-        """Compares over the first of some prompts; `sampling` is that of the run.
+    def check(self, prompts: Sequence[Prompt], sampling: Sampling, *, step: int) -> Difference:
+        """Compares over the first of some prompts before step `step`; `sampling` is that of the run.
 
         Raises:
             EngineError: the two differ; says in what.
@@ -100,7 +103,8 @@ class Agreement:
         self._compare_readings(prompts)
         # a top_p below 1 cuts what the engine draws from, and the trainer's log-probs know nothing of it
         sampling = replace(sampling, max_new_tokens=self.settings.tokens, top_p=1.0)
-        groups = self.engine.generate(prompts, [1] * len(prompts), sampling, seed=seed)
+        groups = self.engine.generate(prompts, [1] * len(prompts), sampling, seed=step)
+        self._checked = step
         scored = self.score(prompts, [[response.token_ids for response in group] for group in groups])
         found = torch.cat([response.logprobs for group in groups for response in group])
         apart = (found - scored.logprobs[scored.mask]).abs()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+
+import torch
 
 from videor1.rollout.loop import RolloutLoop
 from videor1.types import Group, Prompt
@@ -28,12 +31,23 @@ class AheadOfTime:
 
     def __init__(self, loop: RolloutLoop) -> None:
         self.loop = loop
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rollout")
         self._pending: _Pending | None = None
 
     def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
         """Starts what `loop.collect` does, with the weights that the engine has now."""
-        groups = self._thread.submit(self.loop.collect, prompts, step=step, stream=stream)
+        device = torch.cuda.current_device() if torch.cuda.is_available() else None
+        groups: Future[tuple[Group, ...]] = Future()
+
+        def collect() -> None:
+            try:
+                if device is not None:  # a new thread begins with the first
+                    torch.cuda.set_device(device)
+                groups.set_result(self.loop.collect(prompts, step=step, stream=stream))
+            except BaseException as error:  # it belongs to whoever takes the groups
+                groups.set_exception(error)
+
+        # a daemon: a run that is stopped does not wait for responses that nobody wants
+        threading.Thread(target=collect, name="rollout", daemon=True).start()
         self._pending = _Pending(step=step, stream=stream, groups=groups)
 
     def take(self, *, step: int, stream: int) -> tuple[Group, ...] | None:
@@ -51,7 +65,3 @@ class AheadOfTime:
         """Waits until the engine is idle; what was begun can still be taken."""
         if self._pending is not None:
             self._pending.groups.exception()
-
-    def close(self) -> None:
-        """Waits for what is under way and drops it."""
-        self._thread.shutdown(wait=True, cancel_futures=True)

@@ -24,7 +24,7 @@ class Sampling:
         max_new_tokens: longest response; a longer one is cut off and counts as unfinished.
         temperature: divides the logits; 0 takes the likeliest token.
         top_p: smallest set of tokens with this much probability. Below 1 the sampled distribution is no
-            longer the one that is trained, which biases the importance ratio.
+            longer the one that is trained; importance weights make up for that only within the set.
     """
 
     max_new_tokens: int = 768

@@ -15,19 +15,26 @@ import torch
 
 @contextmanager
 def undisturbed(seed: int | None = None) -> Iterator[None]:
-    """Within it vLLM may seed and draw; afterwards the process's random numbers and threads are as before.
+    """Within it vLLM may seed and draw; afterwards random numbers, threads and GPU are as they were.
 
-    `seed` seeds torch within. Building an engine reseeds all generators and replaces `torch.set_num_threads`.
+    `seed` seeds torch within. Building an engine reseeds all generators, replaces `torch.set_num_threads` and
+    chooses a GPU. Numbers are float32 by default within: bf16-true makes them bfloat16, which is too coarse
+    for the times of frames.
     """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    dtype = torch.get_default_dtype()
     set_num_threads, threads = torch.set_num_threads, torch.get_num_threads()
     plain, numpy = random.getstate(), np.random.get_state()
     try:
+        torch.set_default_dtype(torch.float32)
         with torch.random.fork_rng(devices=devices):
             if seed is not None:
                 torch.manual_seed(seed)
             yield
     finally:
+        torch.set_default_dtype(dtype)
+        for device in devices:
+            torch.cuda.set_device(device)
         random.setstate(plain)
         np.random.set_state(numpy)
         torch.set_num_threads = set_num_threads
@@ -43,7 +50,9 @@ def ranks_in_environment() -> Iterator[None]:
         return
     rank = torch.distributed.get_rank()
     named = {"RANK": str(rank), "WORLD_SIZE": str(torch.distributed.get_world_size())}
-    named["LOCAL_RANK"] = os.environ.get("LOCAL_RANK", "0")
+    # vLLM takes it for the number of the GPU, which the trainer has chosen already
+    local = torch.cuda.current_device() if torch.cuda.is_available() else rank
+    named["LOCAL_RANK"] = str(local)
     before = {name: os.environ.get(name) for name in named}
     os.environ.update(named)
     try:

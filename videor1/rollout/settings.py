@@ -63,7 +63,7 @@ class RolloutSettings(GroupSettings, EngineSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trainer:
+class Surroundings:
     """What an engine has to know about the trainer it is built beside."""
 
     folder: Path  # of the run
@@ -78,7 +78,7 @@ def build_engine(
     path: str,
     model: Qwen2_5_VLForConditionalGeneration,
     processor: Qwen2_5_VLProcessor,
-    trainer: Trainer,
+    around: Surroundings,
 ) -> Engine:
     """The engine that the settings name, for the policy `model`, which was loaded from `path`.
 
@@ -93,17 +93,22 @@ def build_engine(
             "model.rollout.engine: vLLM is not installed; `pip install vllm` for a GPU, `make VLLM=1 setup`"
             " for a CPU, or take engine: hf"
         )
+    if settings.vllm.max_model_len is not None and settings.vllm.max_model_len < around.longest:
+        raise ConfigError(
+            f"model.rollout.vllm.max_model_len is {settings.vllm.max_model_len}, but data.max_prompt_tokens"
+            f" lets prompts and responses have {around.longest} tokens"
+        )
     if settings.vllm.mode == "server":
         return RemoteEngine(
             path,
             settings.vllm,
-            dtype=trainer.dtype,
-            longest=trainer.longest,
-            folder=trainer.folder / "rollout",
-            rank=trainer.rank,
-            leader=trainer.rank == 0,
-            barrier=trainer.barrier,
+            dtype=around.dtype,
+            longest=around.longest,
+            folder=around.folder / "rollout",
+            rank=around.rank,
+            leader=around.rank == 0,
+            barrier=around.barrier,
         )
     from videor1.rollout.vllm import VLLMEngine  # takes seconds, and changes the process
 
-    return VLLMEngine(path, processor, settings.vllm, dtype=trainer.dtype, longest=trainer.longest)
+    return VLLMEngine(path, processor, settings.vllm, dtype=around.dtype, longest=around.longest)

@@ -15,7 +15,8 @@ class GroupSource:
 
     Args:
         loop: samples them.
-        sync: gives the loop's engine the policy's weights as they are; on every rank at the same time.
+        sync: gives the loop's engine, once it is idle, the policy's weights as they are; on every rank at the
+            same time.
         agreement: compares the engine with the trainer.
     """
 
@@ -39,19 +40,14 @@ class GroupSource:
         self._sync()
         self.difference = None
         if check and self.agreement.due(step):
-            self.difference = self.agreement.check(prompts, self.loop.settings.sampling, seed=step)
+            self.difference = self.agreement.check(prompts, self.loop.settings.sampling, step=step)
         return self.loop.collect(prompts, step=step, stream=stream) if groups is None else groups
 
     def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
         """Starts on groups that `collect` is to hand out later, with the policy as it is now."""
-        self.settle()
         self._sync()
         self._ahead.begin(prompts, step=step, stream=stream)
 
     def settle(self) -> None:
         """Waits until the engine is free for others; what was begun can still be collected."""
         self._ahead.settle()
-
-    def close(self) -> None:
-        """Waits for what is under way and drops it."""
-        self._ahead.close()

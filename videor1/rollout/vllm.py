@@ -9,12 +9,15 @@ contain are never sampled.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the scheduler too lives in this process
+# The runner that takes logits processors of the kind below, and its random numbers from torch.
+os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
@@ -43,7 +46,8 @@ from videor1.types import Prompt, Response
 
 # The frames have their size already: no bound of the processor's may change it.
 _AS_THEY_ARE = {"size": {"shortest_edge": 1, "longest_edge": 2**40}}
-_PROCESSING = {"images_kwargs": _AS_THEY_ARE, "videos_kwargs": _AS_THEY_ARE | {"cap_pixels_per_frame": False}}
+_UNCAPPED = {"cap_pixels_per_frame": False}
+_PROCESSING = {"images_kwargs": _AS_THEY_ARE, "videos_kwargs": _AS_THEY_ARE | _UNCAPPED}
 # Responses of a group share the prompt's cache in whole blocks; vLLM's own 128 on a CPU is most of a prompt.
 _CPU_BLOCK = 32
 
@@ -136,7 +140,8 @@ class VLLMEngine:
         self.longest = settings.max_model_len or min(longest, config.text_config.max_position_embeddings)
         self.version: int | None = None  # of the weights it has; the folder's are of none
         self.asleep = False
-        with undisturbed(), ranks_in_environment():
+        _check_ranks(settings.tensor_parallel_size)
+        with undisturbed(), ranks_in_environment(), _as_engine_error("does not start"):
             self.llm = LLM(str(path), **self._arguments())
         self.sleeps = settings.sleep and torch.cuda.is_available()
 
@@ -156,6 +161,7 @@ class VLLMEngine:
             "additional_config": {"forbidden": self.forbidden_ids},
             "limit_mm_per_prompt": {"image": 1, "video": 1},
             "mm_processor_cache_gb": 0,  # no clip comes twice
+            "mm_processor_kwargs": {"videos_kwargs": _UNCAPPED},
             "use_tqdm_on_load": False,
         }
         if cpu:
@@ -175,16 +181,11 @@ class VLLMEngine:
         """Replaces weights, named as in the checkpoint, and forgets what was computed with the old ones.
 
         Raises:
-            EngineError: a name that the model does not have.
+            EngineError: a name that the model does not have. The engine is then of no further use.
         """
         self._wake()
-        with torch.no_grad(), undisturbed():
-            try:
-                self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(tensors)})
-            except ValueError as error:
-                raise EngineError(
-                    f"rollout.engine: vLLM does not take the policy's weights: {error}"
-                ) from error
+        with torch.no_grad(), undisturbed(), _as_engine_error("does not take the policy's weights"):
+            self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(tensors)})
         if not torch.cuda.is_available():
             self.llm.apply_model(_repack_head)
         self.llm.reset_prefix_cache()
@@ -239,12 +240,13 @@ class VLLMEngine:
         engine = self.llm.llm_engine
         readings = []
         for prompt in prompts:
-            request = engine.input_processor.process_inputs(
-                "read",
-                self._request(prompt),
-                SamplingParams(max_tokens=1),
-                supported_tasks=engine.get_supported_tasks(),
-            )
+            with undisturbed():
+                request = engine.input_processor.process_inputs(
+                    "read",
+                    self._request(prompt),
+                    SamplingParams(max_tokens=1),
+                    supported_tasks=engine.get_supported_tasks(),
+                )
             ids, features = request.prompt_token_ids, request.mm_features or []
             (found,) = self.llm.apply_model(
                 lambda model, ids=ids, features=features: model.get_mrope_input_positions(ids, features)[0]
@@ -270,7 +272,7 @@ class VLLMEngine:
             return []
         self._wake()
         requests = [self._request(prompt) for prompt in prompts]
-        with undisturbed(seed), deadline(self.settings.timeout):
+        with undisturbed(seed), deadline(self.settings.timeout), _as_engine_error("fails"):
             outputs = self.llm.generate(requests, list(parameters), use_tqdm=False)
         self._rest()
         for prompt, output in zip(prompts, outputs, strict=True):
@@ -342,6 +344,30 @@ class VLLMEngine:
         if self.sleeps:
             self.llm.sleep(level=1)
             self.asleep = True
+
+
+@contextmanager
+def _as_engine_error(what: str) -> Iterator[None]:
+    """Within it what vLLM raises becomes one line. These three are all that it, torch and pydantic raise."""
+    try:
+        yield
+    except (ValueError, RuntimeError, TypeError) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise EngineError(f"rollout.engine: vLLM {what}: {told[:500]}") from error
+
+
+def _check_ranks(sharing: int) -> None:
+    """Raises ConfigError for processes that vLLM cannot run in as one engine of `sharing` ranks."""
+    ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+    if ranks % sharing:
+        raise ConfigError(
+            f"rollout.vllm.tensor_parallel_size: {ranks} processes cannot share engines in {sharing}s"
+        )
+    if ranks == 1 and torch.cuda.is_available() and torch.cuda.current_device() != 0:
+        raise ConfigError(
+            "trainer.devices: in a single process vLLM takes the first GPU that it sees; take"
+            " CUDA_VISIBLE_DEVICES to choose another"
+        )
 
 
 def _repack_head(model: Any) -> None:

@@ -18,12 +18,13 @@ class VLLMSettings:
             "server" in processes of their own, to which weights go as files.
         addresses: of servers, as "host:port"; rank r asks server r modulo their number. Empty: each rank
             starts one on this machine, which shares its GPU.
-        tensor_parallel_size: ranks (colocated) that share one engine.
+        tensor_parallel_size: ranks that share one engine, colocated.
         dtype: of its weights; "auto" is what the trainer computes in.
         max_model_len: most tokens of a prompt and its response; null for data.max_prompt_tokens.
         gpu_memory_utilization: share of the GPU's memory that it may take.
         cpu_kv_gigabytes: its key-value cache on a CPU.
-        sleep: on a GPU, colocated: gives the memory back to the update between rollouts.
+        sleep: on a GPU: gives its memory back to the update between rollouts. A server that is started by
+            hand does not unless its own settings say so.
         timeout: seconds that one call, or the start of a server, may take before it counts as hanging; where
             ranks share a server it has to cover their turns.
         restarts: how often a server that this run has started is started again in place of one that died or
@@ -60,6 +61,8 @@ class VLLMSettings:
             raise ConfigError(f"rollout.vllm.timeout must be above 0, got {self.timeout}")
         if self.restarts < 0:
             raise ConfigError(f"rollout.vllm.restarts must be at least 0, got {self.restarts}")
+        if self.tensor_parallel_size > 1 and self.mode == "server":
+            raise ConfigError("rollout.vllm.tensor_parallel_size is for colocated engines, not for servers")
         if isinstance(self.addresses, str):
             raise ConfigError(f"rollout.vllm.addresses must be a list, got '{self.addresses}'")
         if self.addresses and self.mode != "server":

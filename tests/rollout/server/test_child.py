@@ -15,7 +15,7 @@ import torch
 from tests.rollout.server.support import DRAWN, SMALL, health, move
 from tests.rollout.support import ids
 from tests.vllm import needs_vllm
-from videor1.errors import ConfigError, EngineError
+from videor1.errors import EngineError
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.server.child import Child, environment
 from videor1.rollout.server.remote import RemoteEngine
@@ -72,8 +72,6 @@ def test_a_child_that_does_not_start(world, tmp_path):
         start()
     with pytest.raises(EngineError, match=r"no server within 0\.1 s; its log: .*-2\.log$"):
         start(timeout=0.1)
-    with pytest.raises(ConfigError, match=r"rollout\.vllm\.tensor_parallel_size"):
-        start(tensor_parallel_size=2)
 
 
 def test_a_child_is_ended_with_its_engine(tmp_path):

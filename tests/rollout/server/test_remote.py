@@ -19,7 +19,7 @@ from videor1.errors import ConfigError, EngineError
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine
-from videor1.rollout.server.publication import pack_publication, publish
+from videor1.rollout.server.publication import pack_publication
 from videor1.rollout.server.remote import RemoteEngine
 from videor1.rollout.server.service import KEY
 from videor1.rollout.vllm_settings import VLLMSettings
@@ -189,7 +189,7 @@ def test_without_the_key_nothing_is_answered(remote, address, monkeypatch, key):
 def test_what_the_server_cannot_use_is_refused(
     remote, address, tiny_policy, tiny_processor, media_prompts, tmp_path
 ):
-    """And it works on."""
+    """And it works on, unless it was in the middle of loading: then it ends."""
     engine = remote()
     given = {"Authorization": f"Bearer {os.environ[KEY]}".encode()}
     for path in ("generate", "read", "weights"):
@@ -200,11 +200,6 @@ def test_what_the_server_cannot_use_is_refused(
         engine.generate([media_prompts["image"]], [1], Sampling(max_new_tokens=1024), seed=0)
     with pytest.raises(EngineError, match=r"no published weights that the server can see at .*elsewhere"):
         engine._ask("weights", pack_publication(tmp_path / "elsewhere", 1))
-    publish(tmp_path / "odd", [("no.such.layer", torch.zeros(1))])
-    with pytest.raises(EngineError, match=r"There is no module|no.such.layer"):
-        engine._ask("weights", pack_publication(tmp_path / "odd", 1))
-    with pytest.raises(EngineError, match="half replaced"):
-        engine.generate([media_prompts["image"]], [1], DRAWN, seed=0)
     engine.sync(PolicyWeights(tiny_policy), version=1)
     hf = HFEngine(tiny_policy, tiny_processor)
     found, expected = (one.generate([media_prompts["image"]], [1], GREEDY, seed=0) for one in (engine, hf))

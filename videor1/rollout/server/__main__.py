@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--policy", required=True, metavar="FOLDER", help="the model that it begins with")
     parser.add_argument("--host", default="127.0.0.1", help="where it listens (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="(%(default)s)")
+    types = ["float32", "bfloat16", "float16"]
+    parser.add_argument("--dtype", default="float32", choices=types, help="(%(default)s)")
     parser.add_argument(
         "--longest", type=int, default=sys.maxsize, metavar="N", help="tokens of a prompt and its response"
     )
@@ -118,7 +119,7 @@ def _engine(options: argparse.Namespace, settings: VLLMSettings) -> VLLMEngine:
 
 def _settings(text: str) -> VLLMSettings:
     try:
-        return VLLMSettings(**json.loads(text))
+        return VLLMSettings(**{"sleep": False} | json.loads(text))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--settings: {error}") from error
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -73,6 +74,8 @@ class RemoteEngine:
         self.restarts = 0
         self._published: bytes | None = None  # where the latest weights are
         self._child: Child | None = None
+        # also where a run fails and nobody closes it
+        self._withdrawn = weakref.finalize(self, _withdraw, os.getpid(), folder) if leader else None
         if settings.addresses:
             address = settings.addresses[rank % len(settings.addresses)]
             self._client = Client(address, os.environ.get(KEY))
@@ -107,14 +110,7 @@ class RemoteEngine:
         if [len(group) for group in groups] != list(counts):
             raise EngineError(f"{self._client.server}: other responses than were asked for")
         return [
-            [
-                replace(
-                    response,
-                    token_ids=response.token_ids.to(prompt.input_ids.device),
-                    logprobs=response.logprobs.to(prompt.input_ids.device),
-                )
-                for response in group
-            ]
+            [response.to(prompt.input_ids.device) for response in group]
             for prompt, group in zip(prompts, groups, strict=True)
         ]
 
@@ -130,8 +126,8 @@ class RemoteEngine:
         """
         if self._child is not None:
             self._child.end()
-        if self.leader:
-            publication.withdraw(self.folder)
+        if self._withdrawn is not None:
+            self._withdrawn()
 
     def _ask(self, path: str, body: bytes) -> bytes:
         while True:
@@ -162,12 +158,6 @@ class RemoteEngine:
             self._ask("weights", self._published)
 
     def _start(self) -> None:
-        if self.settings.tensor_parallel_size > 1:
-            raise ConfigError(
-                "rollout.vllm.tensor_parallel_size: a server that the run starts has its rank's GPU alone;"
-                " start larger ones yourself (python -m videor1.rollout.server) and name them in"
-                " rollout.vllm.addresses"
-            )
         arguments = {"policy": self.path, "dtype": str(self.dtype).removeprefix("torch.")}
         arguments |= {"longest": str(self.longest), "settings": json.dumps(asdict(self.settings))}
         self._child = Child(arguments, self.folder, self.rank)
@@ -189,3 +179,8 @@ class RemoteEngine:
             raise ConfigError(
                 f"{self._client.server} has room for {longest} tokens, the run needs {self.longest}"
             )
+
+
+def _withdraw(owner: int, folder: Path) -> None:
+    if owner == os.getpid():  # and not in a loader's worker, which has a copy of the engine
+        publication.withdraw(folder)

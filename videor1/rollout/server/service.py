@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,8 +22,20 @@ if TYPE_CHECKING:  # these, and the messages with their torch, take seconds that
     from videor1.rollout.vllm import VLLMEngine
 
 KEY = "VIDEOR1_ROLLOUT_KEY"  # environment variable
-_HALF = "half"  # in place of a publication's id: some weights are new and some are not
 _Answer = TypeVar("_Answer")
+
+
+class Broken(Exception):
+    """The engine has failed in the middle of something, and cannot go on from there."""
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Within it an error of the engine is no refusal of what was asked, but the engine's end."""
+    try:
+        yield
+    except EngineError as error:
+        raise Broken(str(error)) from error
 
 
 class Service:
@@ -72,9 +85,8 @@ class Service:
         from videor1.rollout.server.wire import pack_groups, unpack_request
 
         prompts, counts, sampling, seed = unpack_request(data)
-        if self.publication == _HALF:
-            raise EngineError("rollout.vllm: the server's weights are half replaced; push them again")
-        return pack_groups(self.engine.generate(prompts, counts, sampling, seed=seed))
+        with _broken():
+            return pack_groups(self.engine.generate(prompts, counts, sampling, seed=seed))
 
     def read(self, data: bytes) -> bytes:
         """See `Engine.read`."""
@@ -92,8 +104,8 @@ class Service:
         folder, version = unpack_publication(data)
         found = publication_id(folder)
         if found != self.publication:
-            self.engine.version, self.publication = None, _HALF
-            self.engine.load(published(folder))
+            with _broken():
+                self.engine.load(published(folder))
             self.publication = found
         self.engine.version = version
         return data

@@ -1,0 +1,32 @@
+"""Loaders of batches: one that Lightning may stop and resume anywhere, one that knows the next batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from videor1.data.batch import PromptBatch
+
+
+class ResumableLoader(DataLoader[Any]):
+    """Tells Lightning that a resume in mid-epoch is exact, which the sampler sees to."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """There is nothing to load."""
+
+
+class LookingAheadLoader(ResumableLoader):
+    """Gives each batch the one that follows it; the last of an iteration has none."""
+
+    def __iter__(self) -> Iterator[PromptBatch]:  # type: ignore[override]  # its own iterator, wrapped
+        batches: Iterator[PromptBatch] = super().__iter__()
+        batch = next(batches, None)
+        while batch is not None:
+            following = next(batches, None)
+            yield PromptBatch(batch.prompts, quarantined=batch.quarantined, following=following)
+            batch = following

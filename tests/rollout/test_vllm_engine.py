@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.support.workload import Media, make_prompts
 from tests.rollout.support import ids, off_the_trainer
 from tests.vllm import needs_vllm
 from videor1.data.frames import ClipSettings, read_clip, read_media
@@ -238,17 +241,25 @@ def test_the_policys_copy_is_not_the_engines(engine, policy, media_prompts):
     assert ids(before) == ids(after)
 
 
-def test_a_stranger_among_the_weights_is_an_error(engine):
-    """Behind all others of this engine, which is left with its layers taken apart."""
-    with pytest.raises(EngineError, match="does not take the policy's weights"):
-        engine.load([("model.language_model.nowhere.weight", torch.zeros(3))])
+def test_a_clip_of_many_large_frames_is_read(world, tiny_processor, prompt_builder, tmp_path):
+    """64 frames of 16 x 16 tokens, as in evaluation: more than vLLM keeps of encoded media by itself."""
+    from videor1.rollout.vllm import VLLMEngine
+
+    model = shutil.copytree(world / "model", tmp_path / "model")
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    config["text_config"]["max_position_embeddings"] = 16384
+    (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (prompt,) = make_prompts(model, Media(frames=64, height=448, width=448))
+    assert len(prompt.input_ids) > 8192
+    few, settings = Sampling(max_new_tokens=4, temperature=0.0), VLLMSettings(cpu_kv_gigabytes=1.0)
+    engine = VLLMEngine(model, tiny_processor, settings, dtype=torch.float32, longest=16384)
+    hf = HFEngine(load_policy(str(model)).eval(), tiny_processor)
+    found, expected = (one.generate([prompt], [2], few, seed=0) for one in (engine, hf))
+    assert ids(found) == ids(expected)
 
 
 def test_bfloat16_differs_and_by_how_much(world, tiny_processor, media_prompts, capsys):
-    """In bfloat16 the two are apart, which is what importance correction is for.
-
-    Stands last: vLLM has groups of processes in common for all engines, and the first to close ends them.
-    """
+    """In bfloat16 the two are apart, which is what importance correction is for."""
     from videor1.rollout.vllm import VLLMEngine
 
     policy = load_policy(str(world / "model"), dtype=torch.bfloat16).eval()
@@ -262,7 +273,12 @@ def test_bfloat16_differs_and_by_how_much(world, tiny_processor, media_prompts, 
     prompts = list(media_prompts.values())
     groups = engine.generate(prompts, [8] * 3, Sampling(max_new_tokens=40), seed=0)
     apart = off_the_trainer(policy, engine.forbidden_ids, prompts, groups)
-    engine.close()
     with capsys.disabled():
         print(f"\nbfloat16: mean {apart.mean():.4f}, largest {apart.max():.4f} nats a token")
     assert 1e-5 < apart.mean() < 0.1
+
+
+def test_a_stranger_among_the_weights_is_an_error(engine):
+    """Stands last: the engine is left with its layers taken apart, and another would find them so."""
+    with pytest.raises(EngineError, match="does not take the policy's weights"):
+        engine.load([("model.language_model.nowhere.weight", torch.zeros(3))])

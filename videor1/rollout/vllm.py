@@ -22,7 +22,6 @@ os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import GenerationConfig, Qwen2_5_VLConfig, Qwen2_5_VLProcessor
 
@@ -41,13 +40,11 @@ from videor1.policy.mrope import position_ids
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.engine import Reading, Sampling
 from videor1.rollout.in_process import deadline, ranks_in_environment, undisturbed
+from videor1.rollout.vllm_request import UNCAPPED, as_request
 from videor1.rollout.vllm_settings import VLLMSettings
 from videor1.types import Prompt, Response
 
-# The frames have their size already: no bound of the processor's may change it.
-_AS_THEY_ARE = {"size": {"shortest_edge": 1, "longest_edge": 2**40}}
-_UNCAPPED = {"cap_pixels_per_frame": False}
-_PROCESSING = {"images_kwargs": _AS_THEY_ARE, "videos_kwargs": _AS_THEY_ARE | _UNCAPPED}
+_BATCHED = 8192  # tokens read in one step, prompts and responses together
 # Responses of a group share the prompt's cache in whole blocks; vLLM's own 128 on a CPU is most of a prompt.
 _CPU_BLOCK = 32
 
@@ -67,14 +64,14 @@ class Policy(Qwen2_5_VLForConditionalGeneration):
         features = sorted(mm_features, key=lambda feature: feature.mm_position.offset)
         videos = [feature.data for feature in features if feature.modality == "video"]
         images = [feature.data for feature in features if feature.modality == "image"]
+
+        def grids(name: str, media: list[Any]) -> Tensor | None:
+            return torch.stack([one[name].data for one in media]) if media else None
+
         positions = position_ids(
             torch.tensor(input_tokens),
-            image_grid_thw=torch.stack([image["image_grid_thw"].data for image in images])
-            if images
-            else None,
-            video_grid_thw=torch.stack([video["video_grid_thw"].data for video in videos])
-            if videos
-            else None,
+            image_grid_thw=grids("image_grid_thw", images),
+            video_grid_thw=grids("video_grid_thw", videos),
             second_per_grid_ts=[float(video["second_per_grid_ts"].data) for video in videos],
             image_token_id=config.image_token_id,
             video_token_id=config.video_token_id,
@@ -136,7 +133,7 @@ class VLLMEngine:
         generation = GenerationConfig.from_pretrained(path)
         self.end_ids = end_token_ids(generation)
         self.forbidden_ids = unspeakable_token_ids(config, generation, processor)
-        self.pads = {config.image_token_id, config.video_token_id}
+        self.vision_ids = {config.image_token_id, config.video_token_id}
         self.longest = settings.max_model_len or min(longest, config.text_config.max_position_embeddings)
         self.version: int | None = None  # of the weights it has; the folder's are of none
         self.asleep = False
@@ -152,6 +149,8 @@ class VLLMEngine:
             "dtype": self.dtype,
             "tensor_parallel_size": self.settings.tensor_parallel_size,
             "max_model_len": self.longest,
+            # as much is kept of encoded media: a clip that is longer would be refused
+            "max_num_batched_tokens": max(_BATCHED, self.longest),
             "gpu_memory_utilization": self.settings.gpu_memory_utilization,
             "enable_sleep_mode": self.settings.sleep and not cpu,
             "enforce_eager": cpu,
@@ -161,7 +160,7 @@ class VLLMEngine:
             "additional_config": {"forbidden": self.forbidden_ids},
             "limit_mm_per_prompt": {"image": 1, "video": 1},
             "mm_processor_cache_gb": 0,  # no clip comes twice
-            "mm_processor_kwargs": {"videos_kwargs": _UNCAPPED},
+            "mm_processor_kwargs": {"videos_kwargs": UNCAPPED},
             "use_tqdm_on_load": False,
         }
         if cpu:
@@ -243,7 +242,7 @@ class VLLMEngine:
             with undisturbed():
                 request = engine.input_processor.process_inputs(
                     "read",
-                    self._request(prompt),
+                    as_request(prompt, self.vision_ids),
                     SamplingParams(max_tokens=1),
                     supported_tasks=engine.get_supported_tasks(),
                 )
@@ -271,7 +270,7 @@ class VLLMEngine:
         if not prompts:
             return []
         self._wake()
-        requests = [self._request(prompt) for prompt in prompts]
+        requests = [as_request(prompt, self.vision_ids) for prompt in prompts]
         with undisturbed(seed), deadline(self.settings.timeout), _as_engine_error("fails"):
             outputs = self.llm.generate(requests, list(parameters), use_tqdm=False)
         self._rest()
@@ -282,31 +281,6 @@ class VLLMEngine:
                     f" trainer: {len(output.prompt_token_ids)} tokens instead of {len(prompt.input_ids)}"
                 )
         return outputs
-
-    def _request(self, prompt: Prompt) -> dict[str, Any]:
-        """The prompt with each run of vision tokens as one, which vLLM widens again, and its media."""
-        ids = prompt.input_ids.tolist()
-        request: dict[str, Any] = {
-            "prompt_token_ids": [
-                id_
-                for place, id_ in enumerate(ids)
-                if id_ not in self.pads or place == 0 or ids[place - 1] != id_
-            ]
-        }
-        clip, frames = prompt.clip, len(prompt.clip.frames)
-        if clip.is_video:
-            timing = {
-                "fps": clip.fps,
-                "duration": frames / clip.fps,
-                "total_num_frames": frames,
-                "frames_indices": list(range(frames)),
-                "video_backend": "videor1",
-                "do_sample_frames": False,
-            }
-            request["multi_modal_data"] = {"video": [(clip.frames, timing)]}
-        elif len(prompt.grid_thw):
-            request["multi_modal_data"] = {"image": [Image.fromarray(clip.frames[0])]}
-        return request | {"mm_processor_kwargs": _PROCESSING}
 
     def _parameters(self, sampling: Sampling, count: int) -> SamplingParams:
         return SamplingParams(

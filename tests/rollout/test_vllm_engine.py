@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, inject_adapter_in_model
 
 from benchmarks.support.workload import Media, make_prompts
 from tests.rollout.support import ids, off_the_trainer
@@ -239,6 +240,24 @@ def test_the_policys_copy_is_not_the_engines(engine, policy, media_prompts):
     after = engine.generate(prompts, [1] * 3, GREEDY, seed=0)
     policy.load_state_dict(kept)
     assert ids(before) == ids(after)
+
+
+def test_adapters_are_merged_on_the_way(world, engine, tiny_processor, media_prompts):
+    """LoRA on language model and vision tower: the engine writes what the policy with its adapters does."""
+    policy = load_policy(str(world / "model"))
+    targets = ["q_proj", "v_proj", "down_proj", "qkv"]
+    policy = inject_adapter_in_model(LoraConfig(r=4, target_modules=targets), policy).eval()
+    with torch.no_grad():
+        for name, parameter in policy.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(len(name)))
+    prompts, hf = list(media_prompts.values()), HFEngine(policy, tiny_processor)
+    engine.load(load_policy(str(world / "model")).named_parameters())
+    without = engine.generate(prompts, [1] * 3, GREEDY, seed=0)
+    engine.load(PolicyWeights(policy).tensors())
+    found, expected = (one.generate(prompts, [1] * 3, GREEDY, seed=0) for one in (engine, hf))
+    assert ids(found) == ids(expected) != ids(without)
+    assert off_the_trainer(policy, hf.forbidden_ids, prompts, found).max() <= 1e-4
 
 
 def test_a_clip_of_many_large_frames_is_read(world, tiny_processor, prompt_builder, tmp_path):

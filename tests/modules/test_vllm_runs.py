@@ -135,7 +135,7 @@ def command(world, policy, folder, *arguments) -> subprocess.CompletedProcess[st
         ),
         (
             ["--model.rollout.vllm.tensor_parallel_size", "2"],
-            r"error: rollout\.vllm\.tensor_parallel_size: 1 processes cannot share engines in 2s",
+            r"error: model\.rollout\.vllm\.tensor_parallel_size: 1 processes cannot share engines in 2s",
         ),
         (
             ["--model.rollout.vllm.max_model_len", "512"],

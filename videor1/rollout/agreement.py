@@ -45,10 +45,10 @@ class AgreementSettings:
         for key, least in (("every", 0), ("questions", 1), ("tokens", 1)):
             if getattr(self, key) < least:
                 raise ConfigError(
-                    f"rollout.agreement.{key} must be at least {least}, got {getattr(self, key)}"
+                    f"model.rollout.agreement.{key} must be at least {least}, got {getattr(self, key)}"
                 )
         if self.threshold is not None and self.threshold <= 0:
-            raise ConfigError(f"rollout.agreement.threshold must be above 0, got {self.threshold}")
+            raise ConfigError(f"model.rollout.agreement.threshold must be above 0, got {self.threshold}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

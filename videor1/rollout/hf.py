@@ -43,9 +43,9 @@ class HFEngineSettings:
 
     def __post_init__(self) -> None:
         if self.max_rows < 1:
-            raise ConfigError(f"rollout.hf.max_rows must be at least 1, got {self.max_rows}")
+            raise ConfigError(f"model.rollout.hf.max_rows must be at least 1, got {self.max_rows}")
         if self.products == "bfloat16" and not has_products(torch.bfloat16):
-            raise ConfigError("rollout.hf.products: this CPU has no products of bfloat16")
+            raise ConfigError("model.rollout.hf.products: this CPU has no products of bfloat16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,9 +28,9 @@ class GroupSettings:
 
     def __post_init__(self) -> None:
         if self.group_size < 1:
-            raise ConfigError(f"rollout.group_size must be at least 1, got {self.group_size}")
+            raise ConfigError(f"model.rollout.group_size must be at least 1, got {self.group_size}")
         if self.shuffled_size < 0:
-            raise ConfigError(f"rollout.shuffled_size must be at least 0, got {self.shuffled_size}")
+            raise ConfigError(f"model.rollout.shuffled_size must be at least 0, got {self.shuffled_size}")
 
 
 class RolloutLoop:

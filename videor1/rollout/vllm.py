@@ -264,8 +264,8 @@ class VLLMEngine:
             needed = len(prompt.input_ids) + int(parameter.max_tokens or 0)
             if needed > self.longest:
                 raise ConfigError(
-                    f"rollout.vllm.max_model_len: record {prompt.record.problem_id} needs {needed} tokens"
-                    f" with its response, the engine has room for {self.longest}"
+                    f"model.rollout.vllm.max_model_len: record {prompt.record.problem_id} needs {needed}"
+                    f" tokens with its response, the engine has room for {self.longest}"
                 )
         if not prompts:
             return []
@@ -335,7 +335,7 @@ def _check_ranks(sharing: int) -> None:
     ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
     if ranks % sharing:
         raise ConfigError(
-            f"rollout.vllm.tensor_parallel_size: {ranks} processes cannot share engines in {sharing}s"
+            f"model.rollout.vllm.tensor_parallel_size: {ranks} processes cannot share engines in {sharing}s"
         )
     if ranks == 1 and torch.cuda.is_available() and torch.cuda.current_device() != 0:
         raise ConfigError(

@@ -45,29 +45,27 @@ class VLLMSettings:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.tensor_parallel_size < 1:
-            raise ConfigError(
-                f"rollout.vllm.tensor_parallel_size must be at least 1, got {self.tensor_parallel_size}"
-            )
-        if self.max_model_len is not None and self.max_model_len < 2:
-            raise ConfigError(f"rollout.vllm.max_model_len must be at least 2, got {self.max_model_len}")
-        if not 0 < self.gpu_memory_utilization <= 1:
-            raise ConfigError(
-                f"rollout.vllm.gpu_memory_utilization must lie in (0, 1], got {self.gpu_memory_utilization}"
-            )
-        if self.cpu_kv_gigabytes <= 0:
-            raise ConfigError(f"rollout.vllm.cpu_kv_gigabytes must be above 0, got {self.cpu_kv_gigabytes}")
-        if self.timeout <= 0:
-            raise ConfigError(f"rollout.vllm.timeout must be above 0, got {self.timeout}")
-        if self.restarts < 0:
-            raise ConfigError(f"rollout.vllm.restarts must be at least 0, got {self.restarts}")
+        for key, fits, wanted in (
+            ("tensor_parallel_size", self.tensor_parallel_size >= 1, "at least 1"),
+            ("max_model_len", self.max_model_len is None or self.max_model_len >= 2, "at least 2"),
+            ("gpu_memory_utilization", 0 < self.gpu_memory_utilization <= 1, "in (0, 1]"),
+            ("cpu_kv_gigabytes", self.cpu_kv_gigabytes > 0, "above 0"),
+            ("timeout", self.timeout > 0, "above 0"),
+            ("restarts", self.restarts >= 0, "at least 0"),
+        ):
+            if not fits:
+                raise ConfigError(f"model.rollout.vllm.{key} must be {wanted}, got {getattr(self, key)}")
         if self.tensor_parallel_size > 1 and self.mode == "server":
-            raise ConfigError("rollout.vllm.tensor_parallel_size is for colocated engines, not for servers")
+            raise ConfigError(
+                "model.rollout.vllm.tensor_parallel_size is for colocated engines, not for servers"
+            )
         if isinstance(self.addresses, str):
-            raise ConfigError(f"rollout.vllm.addresses must be a list, got '{self.addresses}'")
+            raise ConfigError(f"model.rollout.vllm.addresses must be a list, got '{self.addresses}'")
         if self.addresses and self.mode != "server":
-            raise ConfigError("rollout.vllm.addresses: servers are asked only with rollout.vllm.mode: server")
+            raise ConfigError(
+                "model.rollout.vllm.addresses: servers are asked only with rollout.vllm.mode: server"
+            )
         if self.addresses and self.restarts:
             raise ConfigError(
-                "rollout.vllm.restarts: only a server that the run has started is started again"
+                "model.rollout.vllm.restarts: only a server that the run has started is started again"
             )

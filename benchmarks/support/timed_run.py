@@ -29,7 +29,8 @@ from videor1.data.cache import CacheSettings
 from videor1.data.datamodule import VideoDataModule
 from videor1.data.frames import ClipSettings
 from videor1.modules import TGRPOModule
-from videor1.modules.policy import LearningRateSchedule
+from videor1.modules.schedule import LearningRateSchedule
+from videor1.rollout.agreement import AgreementSettings
 from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.hf import HFEngine
 from videor1.rollout.settings import RolloutSettings
@@ -134,7 +135,14 @@ def train(model: Path, data: Path, *, questions: int, tokens: int, steps: int) -
     )
     module = EndlessModule(
         str(model),
-        rollout=RolloutSettings(group_size=8, shuffled_size=4, sampling=Sampling(max_new_tokens=tokens)),
+        rollout=RolloutSettings(
+            group_size=8,
+            shuffled_size=4,
+            sampling=Sampling(max_new_tokens=tokens),
+            agreement=AgreementSettings(
+                every=0
+            ),  # the engine never ends a response, the trainer knows no better
+        ),
         beta=0.04,
         optimizer=lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01, fused=True),
         schedule=LearningRateSchedule(shape="constant"),

@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
 from torch.optim import AdamW
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, get_scheduler
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import ConfigError
 from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
 from videor1.evaluation.scores import ScoreTable
-from videor1.policy.loading import compute_dtype, load_policy, load_processor
+from videor1.modules.schedule import LearningRateSchedule
+from videor1.policy.group_pass import GroupPass, score_responses
+from videor1.policy.loading import compute_dtype, load_policy, load_processor, unspeakable_token_ids
 from videor1.policy.packing import Attention
 from videor1.policy.weights import PolicyWeights
+from videor1.rollout.agreement import Agreement
 from videor1.rollout.engine import Engine
 from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
-from videor1.types import Group
-
-
-@dataclass(frozen=True, kw_only=True)
-class LearningRateSchedule:
-    """Learning rate over the steps of a run.
-
-    Args:
-        shape: "cosine" falls to `floor` of the peak at the last step, "constant" stays.
-        warmup_steps: steps over which the rate rises linearly from 0.
-        floor: what remains at the end of a cosine, as a share of the peak.
-    """
-
-    shape: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = 0
-    floor: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.warmup_steps < 0:
-            raise ConfigError(f"model.schedule.warmup_steps must be at least 0, got {self.warmup_steps}")
-        if not 0 <= self.floor <= 1:
-            raise ConfigError(f"model.schedule.floor must lie in 0 … 1, got {self.floor}")
-
-    def build(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-        """The scheduler, stepped once an optimizer step."""
-        cosine = self.shape == "cosine"
-        return get_scheduler(
-            "cosine_with_min_lr" if cosine else "constant_with_warmup",
-            optimizer,
-            num_warmup_steps=self.warmup_steps,
-            num_training_steps=steps,
-            scheduler_specific_kwargs={"min_lr_rate": self.floor} if cosine else None,
-        )
+from videor1.types import Group, Prompt
 
 
 class PolicyModule(LightningModule):
@@ -152,6 +124,15 @@ class PolicyModule(LightningModule):
             self._engine = build_engine(
                 self.rollout, self.policy_path, self.policy, self.processor, self._surroundings()
             )
+            ids = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
+            self.forbidden = torch.tensor(ids, device=self.device)
+            self.agreement = Agreement(
+                self._engine,
+                self._score_plainly,
+                self.policy.config,
+                self.rollout.agreement,
+                dtype=compute_dtype(self.trainer.precision),
+            )
         return self._engine
 
     def sync_engine(self) -> None:
@@ -159,6 +140,23 @@ class PolicyModule(LightningModule):
         engine = self.engine
         if self._weights is not None:
             engine.sync(self._weights, version=self.global_step)
+
+    @contextmanager
+    def scoring(self) -> Iterator[None]:
+        """Log-probs within it are computed as in a training step, without gradients."""
+        with torch.no_grad(), self.trainer.precision_plugin.forward_context():
+            yield
+
+    def _score_plainly(self, prompts: Sequence[Prompt], responses: Sequence[Sequence[Tensor]]) -> GroupPass:
+        with self.scoring():
+            return score_responses(
+                self.policy,
+                prompts,
+                responses,
+                forbidden=self.forbidden,
+                entropy=False,
+                attention=self.attention,
+            )
 
     def teardown(self, stage: str) -> None:
         if self._engine is not None:
@@ -181,6 +179,8 @@ class PolicyModule(LightningModule):
         self.table = ScoreTable(datamodule.validation_sources).to(self.device)
 
     def validation_step(self, batch: PromptBatch, batch_idx: int) -> dict[str, list[Judgement]]:
+        if self._weights is not None and self.agreement.due(self.global_step):
+            self.agreement.check(batch.prompts, step=self.global_step)
         judgements = self.evaluator.judge(
             batch.prompts, stream=batch_idx * self.trainer.world_size + self.global_rank
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,14 +18,13 @@ from videor1.modules.metrics import StepMeans, add_rollouts, add_update
 from videor1.modules.policy import PolicyModule
 from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
 from videor1.policy.group_pass import GroupPass, score_responses
-from videor1.policy.loading import compute_dtype, load_reference, unspeakable_token_ids
+from videor1.policy.loading import compute_dtype, load_reference
 from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
-from videor1.rollout.agreement import Agreement
 from videor1.rollout.loop import RolloutLoop
 from videor1.rollout.settings import RolloutSettings
 from videor1.rollout.source import GroupSource
-from videor1.types import Experience, Group, Prompt
+from videor1.types import Experience, Group
 
 _BAR = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
 
@@ -100,8 +98,6 @@ class TGRPOModule(PolicyModule):
 
     def on_fit_start(self) -> None:
         _check_overlap(self.rollout, self.trainer.precision)
-        unspeakable = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
-        self.forbidden = torch.tensor(unspeakable, device=self.device)
         dtype = compute_dtype(self.trainer.precision)
         exact = self.engine.dtype == dtype == torch.float32
         exact = exact and self.rollout.sampling.top_p == 1 and not self.rollout.overlap
@@ -109,9 +105,7 @@ class TGRPOModule(PolicyModule):
         self.source = GroupSource(
             RolloutLoop(self.engine, self.rollout, seed=self.seed),
             self.sync_engine,
-            Agreement(
-                self.engine, self._score_policy, self.policy.config, self.rollout.agreement, dtype=dtype
-            ),
+            self.agreement,
         )
 
     def on_train_batch_start(self, batch: PromptBatch, batch_idx: int) -> None:
@@ -185,7 +179,7 @@ class TGRPOModule(PolicyModule):
         sampled = time.perf_counter()
         rewards = reward_groups(groups, self.rewards)
         rewarded = time.perf_counter()
-        with self._scoring():
+        with self.scoring():
             # a frozen tower is the reference's too
             vision = encode(self.policy, batch.prompts) if self.freeze_vision else None
             old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None
@@ -202,17 +196,6 @@ class TGRPOModule(PolicyModule):
         self.means.add("seconds/reference", time.perf_counter() - rewarded)
         return experience
 
-    @contextmanager
-    def _scoring(self) -> Iterator[None]:
-        """Log-probs within it are computed as in a training step, without gradients."""
-        with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
-            yield
-
-    def _score_policy(self, prompts: Sequence[Prompt], responses: Sequence[Sequence[Tensor]]) -> GroupPass:
-        """The policy's log-probs of any responses, to be compared with an engine's."""
-        with self._scoring():
-            return self._score_responses(self.policy, prompts, responses, entropy=False)
-
     def _score(
         self,
         model: Qwen2_5_VLForConditionalGeneration,
@@ -221,25 +204,11 @@ class TGRPOModule(PolicyModule):
         *,
         entropy: bool = False,
     ) -> GroupPass:
-        """The group pass over the ordered responses."""
-        prompts = [group.prompt for group in groups]
-        responses = [[response.token_ids for response in group.ordered] for group in groups]
-        return self._score_responses(model, prompts, responses, vision=vision, entropy=entropy)
-
-    def _score_responses(
-        self,
-        model: Qwen2_5_VLForConditionalGeneration,
-        prompts: Sequence[Prompt],
-        responses: Sequence[Sequence[Tensor]],
-        *,
-        vision: Tensor | None = None,
-        entropy: bool,
-    ) -> GroupPass:
-        """The group pass under the distribution that responses are sampled from."""
+        """The group pass over the ordered responses, under the distribution they were sampled from."""
         return score_responses(
             model,
-            prompts,
-            responses,
+            [group.prompt for group in groups],
+            [[response.token_ids for response in group.ordered] for group in groups],
             vision=vision,
             forbidden=self.forbidden,
             temperature=self.rollout.sampling.temperature,

@@ -6,7 +6,7 @@ This is what finds a wrong frame rate, another rule of positions, or weights tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ class Agreement:
 
     Args:
         engine: with the weights that the trainer has.
-        score: the trainer's log-probs of responses to prompts, under the distribution they were sampled from.
+        score: the trainer's log-probs of responses to prompts, at temperature 1 and without forbidden tokens.
         config: of the model.
         settings: see there.
         dtype: that the trainer computes in.
@@ -93,18 +93,22 @@ class Agreement:
             return False
         return self._checked is None or step - self._checked >= self.settings.every
 
-    def check(self, prompts: Sequence[Prompt], sampling: Sampling, *, step: int) -> Difference:
-        """Compares over the first of some prompts before step `step`; `sampling` is that of the run.
+    def check(self, prompts: Sequence[Prompt], *, step: int) -> Difference | None:
+        """Compares over the first of some prompts, with the weights before step `step`.
+
+        Ranks that share an engine call it together, also one that has no prompts, which gets None.
 
         Raises:
             EngineError: the two differ; says in what.
         """
         prompts = prompts[: self.settings.questions]
         self._compare_readings(prompts)
-        # a top_p below 1 cuts what the engine draws from, and the trainer's log-probs know nothing of it
-        sampling = replace(sampling, max_new_tokens=self.settings.tokens, top_p=1.0)
+        # not as the run samples: a low temperature would magnify roundings, and top_p cuts what is drawn from
+        sampling = Sampling(max_new_tokens=self.settings.tokens)
         groups = self.engine.generate(prompts, [1] * len(prompts), sampling, seed=step)
         self._checked = step
+        if not groups:
+            return None
         scored = self.score(prompts, [[response.token_ids for response in group] for group in groups])
         found = torch.cat([response.logprobs for group in groups for response in group])
         apart = (found - scored.logprobs[scored.mask]).abs()

@@ -40,7 +40,7 @@ class GroupSource:
         self._sync()
         self.difference = None
         if check and self.agreement.due(step):
-            self.difference = self.agreement.check(prompts, self.loop.settings.sampling, step=step)
+            self.difference = self.agreement.check(prompts, step=step)
         return self.loop.collect(prompts, step=step, stream=stream) if groups is None else groups
 
     def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:

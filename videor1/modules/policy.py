@@ -78,9 +78,7 @@ class PolicyModule(LightningModule):
         self.seed = seed
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
         self._engine: Engine | None = None
-        self._weights: PolicyWeights | None = (
-            None  # that the engine takes over; None where it has the policy's
-        )
+        self._weights: PolicyWeights | None = None  # that the engine takes over, unless it has the policy's
         self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
         self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
@@ -163,20 +161,23 @@ class PolicyModule(LightningModule):
             self._engine.close()
             self._engine = None
 
+    @property
+    def _datamodule(self) -> VideoDataModule:
+        return self.trainer.datamodule  # type: ignore[attr-defined]  # the CLI's Trainer has it
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             folder=Path(self.trainer.default_root_dir),
             rank=self.global_rank,
             dtype=compute_dtype(self.trainer.precision),
-            longest=self.trainer.datamodule.max_prompt_tokens,  # type: ignore[attr-defined]
+            longest=self._datamodule.max_prompt_tokens,
             barrier=self.trainer.strategy.barrier,
         )
 
     def on_validation_epoch_start(self) -> None:
         self.sync_engine()
         self.evaluator = Evaluator(self.engine, self.evaluation, seed=self.seed)
-        datamodule: VideoDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # the CLI's Trainer has it
-        self.table = ScoreTable(datamodule.validation_sources).to(self.device)
+        self.table = ScoreTable(self._datamodule.validation_sources).to(self.device)
 
     def validation_step(self, batch: PromptBatch, batch_idx: int) -> dict[str, list[Judgement]]:
         if self._weights is not None and self.agreement.due(self.global_step):

@@ -322,7 +322,7 @@ class VLLMEngine:
 
 @contextmanager
 def _as_engine_error(what: str) -> Iterator[None]:
-    """Within it what vLLM raises becomes one line. These three are all that it, torch and pydantic raise."""
+    """Within it what vLLM, torch and pydantic raise about arguments, memory and weights becomes one line."""
     try:
         yield
     except (ValueError, RuntimeError, TypeError) as error:

@@ -57,14 +57,14 @@ quickstart: $(STAMP)  ## toy videos, tiny model: SFT, then T-GRPO, then a report
 	$(call EXAMINE,sft)
 	$(call FIT,tgrpo,sft/hf)
 	$(call EXAMINE,tgrpo)
-	$(PY) -m videor1.evaluation.report $(RUN)
+	$(PY) -m videor1.evaluation.reports.stages $(RUN)
 
 control: $(STAMP)  ## after quickstart: SFT continued for as long as T-GRPO took, as a row of the report
 	rm -rf $(RUN)/control
 	$(PY) cli.py fit -c configs/quickstart/sft.yaml $(FLAGS) --model.policy $(RUN)/sft/hf \
 	    --trainer.default_root_dir $(RUN)/control --trainer.max_steps $(CONTROL_STEPS)
 	$(call EXAMINE,control)
-	$(PY) -m videor1.evaluation.report $(RUN)
+	$(PY) -m videor1.evaluation.reports.stages $(RUN)
 
 test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)

@@ -1,4 +1,4 @@
-"""python cli.py {fit,validate,test,predict,audit} -c CONFIG
+"""python cli.py {fit,validate,test,predict,audit,annotate} -c CONFIG, and {compare,export,judge} without one.
 
 Wires the classes that a config names; defines none itself. Errors of the input end as one line.
 """
@@ -19,6 +19,7 @@ from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError, UserError
 from videor1.modules import PolicyModule
+from videor1.tools import TOOLS, run_tool
 from videor1.trainer import VideoTrainer
 
 _EXPECTED_WARNINGS = (
@@ -63,13 +64,29 @@ class VideoR1CLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        return LightningCLI.subcommands() | {"audit": {"model", "datamodule"}}
+        own = {"model", "datamodule"}
+        return LightningCLI.subcommands() | {"audit": own, "annotate": own}
+
+    def setup_parser(self, *args: Any) -> None:
+        super().setup_parser(*args)
+        told = "print one JSON object a question, and nothing else, on stdout"
+        self._parser("predict").add_argument("--json", action="store_true", help=told)
+
+    def before_predict(self) -> None:
+        self.answers = ShowAnswers(json=self._get(self.config_init, "json"))
+        self.trainer.callbacks.append(self.answers)  # type: ignore[attr-defined]  # a list
+
+    def after_predict(self) -> None:
+        if self.answers.unanswered:
+            raise UserError(f"no answer to {self.answers.unanswered} of {self.answers.asked} questions")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A fixed folder for curves and checkpoints, so that `--ckpt_path last` finds them again."""
         trainer = self._get(self.config_init, "trainer")
         if self.subcommand == "audit":
             kwargs |= _NO_TRAINING | {"callbacks": []}
+        elif self.subcommand == "predict":
+            kwargs |= {"logger": False, "enable_progress_bar": False}  # stdout belongs to the answers
         elif trainer.logger in (None, True):
             kwargs.setdefault(
                 "logger", TensorBoardLogger(trainer.default_root_dir or ".", name="", version="")
@@ -81,6 +98,10 @@ def main(args: ArgsType = None) -> None:
     """Runs one sub-command; `args` stands in for the command line."""
     for expected in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=expected)
+    words = sys.argv[1:] if args is None else args
+    if isinstance(words, list) and words and words[0] in TOOLS:
+        run_tool(words[0], words[1:])
+        return
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
     VideoR1CLI(
         PolicyModule,
@@ -91,7 +112,7 @@ def main(args: ArgsType = None) -> None:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         save_config_kwargs={"overwrite": True},
-        trainer_defaults={"callbacks": [ShowAnswers()], "use_distributed_sampler": False},
+        trainer_defaults={"use_distributed_sampler": False},
         args=args,
     )
 

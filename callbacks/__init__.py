@@ -1,5 +1,6 @@
 """Callbacks observe a run and write what they see; none of them changes what is trained."""
 
+from callbacks.benchmark_eval import BenchmarkEval
 from callbacks.data_health import DataHealth
 from callbacks.evaluation_writer import EvaluationWriter
 from callbacks.hf_export import HFExport
@@ -10,6 +11,7 @@ from callbacks.stage_record import StageRecord
 from callbacks.step_seconds import StepSeconds
 
 __all__ = [
+    "BenchmarkEval",
     "DataHealth",
     "EvaluationWriter",
     "HFExport",

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from videor1.export import export_folder
+from videor1.export.card import Origin, write_card
+from videor1.export.folder import export_folder
+from videor1.export.plain import plain_model
+from videor1.export.run import Run
+from videor1.policy.weights import PolicyWeights
 
 
 class HFExport(Callback):
     """Writes `<run folder>/<folder>`, which the next stage, and plain transformers, start from.
+
+    Weights that a strategy has cut into shards are gathered one by one, adapters merged.
 
     Args:
         folder: name inside the run's folder.
@@ -20,12 +27,24 @@ class HFExport(Callback):
         self.folder = folder
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # on every rank: a sharded strategy gathers the weights together
-        state = trainer.strategy.lightning_module_state_dict()
+        # on every rank: they gather the weights together
+        policy: Any = pl_module.policy
+        state = {}
+        for name, tensor in PolicyWeights(policy).tensors():
+            if trainer.is_global_zero:
+                state[name] = tensor.cpu()
         if trainer.is_global_zero:
-            prefix = "model."
-            weights = {
-                name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-            }
-            folder = Path(trainer.default_root_dir) / self.folder
-            export_folder(folder, pl_module.policy, pl_module.processor, state=weights)
+            run = Path(trainer.default_root_dir)
+            origin = Origin(
+                checkpoint="end of training",
+                path=run / self.folder,
+                base=str(pl_module.policy_path),
+                step=trainer.global_step,
+            )
+            export_folder(
+                run / self.folder,
+                plain_model(policy.config, policy.generation_config, policy.dtype),
+                pl_module.processor,
+                state=state,
+                card=write_card(origin, Run.at(run)),
+            )

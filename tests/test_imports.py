@@ -15,18 +15,19 @@ ROOMS = [
     {"toyworld", "rollout", "export"},
     {"evaluation"},
     {"modules"},
-    {"audit", "callbacks"},
-    {"trainer"},
+    {"audit", "annotation", "callbacks"},
+    {"trainer", "tools"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 ONE_DOOR = {
     "decord": {"videor1/data/readers/decord_reader.py"},
     "av": {"videor1/data/readers/pyav_reader.py", "videor1/toyworld/media.py"},
+    "pyarrow": {"videor1/data/annotations/rows.py"},
     "diskcache": {"videor1/data/cache.py"},
     "vllm": {"videor1/rollout/vllm.py"},
-    "deepspeed": {"videor1/policy/weights.py"},
-    "peft": set(),
+    "deepspeed": {"videor1/policy/weights.py", "videor1/export/saved.py"},
+    "peft": {"videor1/export/adapters.py"},
     "tokenizers": {"videor1/toyworld/tokenizer.py"},
 }
 SOURCES = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from videor1.evaluation.report import main as report
+from videor1.evaluation.reports.stages import main as stages
 from videor1.toyworld.__main__ import main as toyworld
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +46,8 @@ def test_python_commands_run_as_written(tmp_path, monkeypatch, capsys):
         short = [
             flag for word, flags in SHORT.items() if any(word in w for w in words[1:5]) for flag in flags
         ]
-        if words[2] == "videor1.evaluation.report":
-            report(Path(words[3]))
+        if words[2] == "videor1.evaluation.reports.stages":
+            stages(Path(words[3]))
         elif words[1] == "-m":
             assert words[2] == "videor1.toyworld"
             assert toyworld([*words[3:], *short]) == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lightning.pytorch import Trainer
 
+from videor1.annotation.filter import FilterSettings
+from videor1.annotation.write import annotate, markdown
 from videor1.audit.run import Audit
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
@@ -15,6 +19,38 @@ from videor1.modules import PolicyModule
 
 class VideoTrainer(Trainer):
     """Trainer of the command line."""
+
+    def annotate(
+        self,
+        model: PolicyModule,
+        datamodule: VideoDataModule,
+        *,
+        filter: FilterSettings = FilterSettings(),  # a flag of the command line
+    ) -> None:
+        """Lets the model think aloud about each record of data.train; keeps what leads to the right answer.
+
+        Writes `cot.jsonl`, which SFT takes as its data.train, `annotation.md` and `annotation.json` with
+        counts, and every response, in `predictions.jsonl`, into trainer.default_root_dir. Stopped at any
+        moment, it goes on where it was.
+
+        Args:
+            model: writes `model.evaluation.samples` responses a record, with `model.evaluation.sampling`.
+            datamodule: names the records.
+            filter: which responses are kept.
+
+        Raises:
+            UserError: the config or the record file is wrong.
+        """
+        model.evaluation = replace(model.evaluation, greedy=False, shuffled=False, blind=False)
+        datamodule.examined = "train"
+        self.validate(model, datamodule=datamodule, verbose=False)
+        if self.is_global_zero:
+            folder = Path(self.default_root_dir)
+            records = datamodule.examined_split.records
+            found = annotate(records, folder / "predictions.jsonl", folder / "cot.jsonl", filter)
+            (folder / "annotation.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            (folder / "annotation.md").write_text(markdown(found), encoding="utf-8")
+            print(markdown(found))
 
     def audit(
         self,

@@ -58,6 +58,11 @@ class Clip:
         return 2.0 / self.fps if self.is_video else 0.0
 
 
+NO_CLIP = Clip(  # of a prompt that is text and nothing else
+    frames=np.zeros((0, 28, 28, 3), np.uint8), indices=(), fps=0.0, source_fps=0.0, total_frames=0, path=""
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """A question as the model reads it."""

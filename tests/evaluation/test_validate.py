@@ -1,4 +1,4 @@
-"""`validate`, `predict` and the report, through the command line and on real files."""
+"""`validate` and `predict`, through the command line and on real files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 import cli
-from videor1.errors import RecordError
-from videor1.evaluation.report import build_report, main
 
 ROOT = Path(__file__).parents[2]
 EVALUATE = str(ROOT / "configs/quickstart/evaluate.yaml")
@@ -55,54 +53,70 @@ def test_every_held_out_question_is_asked_in_every_way(validated, world):
 
 def test_scores_are_the_means_of_the_predictions(validated):
     rows = [json.loads(line) for line in (validated / "predictions.jsonl").read_text().splitlines()]
-    scores = json.loads((validated / "scores.json").read_text())
-    for source, cells in scores["sources"].items():
-        for decoding, orders in cells.items():
-            for order, value in orders.items():
+    report = json.loads((validated / "report.json").read_text())
+    assert report["questions"] == {"temporal": 6, "other": 6}
+    cells = {
+        **{(name,): found["cells"] for name, found in report["benchmarks"].items()},
+        **{
+            (name, task): cells
+            for name, found in report["benchmarks"].items()
+            for task, cells in found["tasks"].items()
+        },
+    }
+    assert len(cells) == 2 + len({row["data_source"] for row in rows})
+    for source, found in cells.items():
+        for decoding in ("sampled", "greedy"):
+            assert found[decoding]["blind"] is None
+            for order in ("ordered", "shuffled"):
                 marks = [
                     row["accuracy"]
                     for row in rows
-                    if row["data_source"] == source
+                    if tuple(row["data_source"].split("/"))[: len(source)] == source
                     and row["decoding"] == decoding
                     and (row["data_type"] == "image" or row["order"] == order)
                 ]
-                assert value == pytest.approx(sum(marks) / len(marks)), (source, decoding, order)
+                assert found[decoding][order] == pytest.approx(sum(marks) / len(marks)), (
+                    source,
+                    decoding,
+                    order,
+                )
     sampled = [row for row in rows if row["decoding"] == "sampled" and row["order"] == "ordered"]
-    assert scores["response_tokens"] == pytest.approx(sum(row["tokens"] for row in sampled) / len(sampled))
-    assert scores["format_rate"] == pytest.approx(sum(row["format"] for row in sampled) / len(sampled))
-    assert scores["questions"] == {"other": 6, "temporal": 6}
+    for name in ("tokens", "format", "temporal", "reflective", "finished"):
+        mean = sum(row[name] for row in sampled) / len(sampled)
+        assert report["manner"][name] == pytest.approx(mean), name
 
 
-def test_report_holds_what_others_read(validated, tmp_path, capsys):
-    scores = (validated / "scores.json").read_text()
-    for stage, seconds in (("sft", 12.5), ("tgrpo", 30.0)):
-        folder = tmp_path / stage / "validation"
-        folder.mkdir(parents=True)
-        (folder / "scores.json").write_text(scores)
-        stage_record = {"seed": 7, "steps": 3, "train_seconds": seconds, "versions": {"torch": "x"}}
-        (tmp_path / stage / "stage.json").write_text(json.dumps(stage_record))
-    main(tmp_path)
-    report = json.loads((tmp_path / "report.json").read_text())
-    assert report["seed"] == 7
-    assert report["questions"] == {"temporal": 6, "other": 6}
-    assert list(report["stages"]) == ["sft", "tgrpo"]
-    for stage, seconds in (("sft", 12.5), ("tgrpo", 30.0)):
-        row = report["stages"][stage]
-        assert row["train_seconds"] == seconds
-        for family in ("temporal", "other"):
-            for decoding in ("sampled", "greedy"):
-                assert set(row[family][decoding]) == {"ordered", "shuffled"}
-        assert {"format_rate", "response_tokens"} <= set(row)
-    text = (tmp_path / "report.md").read_text()
-    assert "| T-GRPO |" in text
-    assert f"tensorboard --logdir {tmp_path}" in text
-    assert (tmp_path / "report.png").stat().st_size > 5000
-    assert text in capsys.readouterr().out
+def test_the_report_says_what_was_examined_and_how(validated, world):
+    report = json.loads((validated / "report.json").read_text())
+    examination = json.loads((validated / "examination.json").read_text())
+    assert report["model"] == str(world / "model")
+    assert report["protocol"] == examination["protocol"]
+    assert report["questions_digest"] == examination["questions"]
+    assert report["protocol"]["frames_and_pixels"]["max_frames"] == 8
+    assert report["protocol"]["decoding"]["samples"] == 2
 
 
-def test_report_of_a_run_that_was_not_validated_says_so(tmp_path):
-    with pytest.raises(RecordError, match=r"sft/stage\.json.*has this stage been run"):
-        build_report(tmp_path)
+def test_a_validation_leaves_these_files_and_shows_the_scores(world, tmp_path, capsys):
+    (tmp_path / "world").symlink_to(world)
+    few = tmp_path / "few.json"
+    few.write_text(json.dumps(json.loads((world / "held_out.json").read_text())[:3]))
+    cli.main(
+        ["validate", "-c", EVALUATE, "--data.root", str(tmp_path / "world"), "--data.workers", "0"]
+        + ["--data.validate", str(few), "--model.policy", str(world / "model")]
+        + ["--trainer.default_root_dir", str(tmp_path / "run"), "--model.evaluation.samples", "1"]
+        + ["--model.evaluation.sampling.max_new_tokens", "4", "--model.evaluation.blind", "true"]
+    )
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    expected = {"report.json", "report.md", "benchmarks.png", "tasks.png", "predictions.jsonl"}
+    assert left >= expected
+    assert "scores.json" not in left
+    shown = capsys.readouterr().out
+    hashed = json.loads((tmp_path / "run/report.json").read_text())["protocol_hash"]
+    assert (
+        f"{world / 'model'}, protocol {hashed}\nbenchmark   questions   missing   score %   greedy" in shown
+    )
+    assert re.search(r"^temporal +3 +0 +\d+\.\d +\d", shown, re.MULTILINE)
+    assert f"The whole report: {tmp_path / 'run/report.md'}" in shown
 
 
 @pytest.mark.parametrize("name", ["bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4"])

@@ -34,6 +34,7 @@ class PromptBatch:
     Args:
         prompts: B prompts; fewer than were drawn, even none, where unusable records leave their place empty.
         quarantined: the unusable records met while this batch was made.
+        drawn: numbers of the records that it was drawn for, the unusable ones among them.
         following: the batch after it, for a module that looks ahead.
     """
 
@@ -42,10 +43,12 @@ class PromptBatch:
         prompts: Sequence[Prompt],
         *,
         quarantined: Sequence[Quarantined] = (),
+        drawn: Sequence[int] = (),
         following: PromptBatch | None = None,
     ) -> None:
         self.prompts = tuple(prompts)
         self.quarantined = tuple(quarantined)
+        self.drawn = tuple(drawn)
         self.following = following
 
     def __len__(self) -> int:
@@ -57,7 +60,7 @@ class PromptBatch:
         Each tensor sent costs a file descriptor, and arrays would go through a pipe.
         """
         if not self.prompts:
-            return PromptBatch._of, (self.quarantined, [])
+            return PromptBatch._of, (self.quarantined, self.drawn, [])
         parts = [
             _Part(
                 record=prompt.record,
@@ -73,12 +76,18 @@ class PromptBatch:
             torch.cat([getattr(prompt, name) for prompt in self.prompts])
             for name in ("input_ids", "patches", "grid_thw")
         )
-        return PromptBatch._of, (self.quarantined, parts, frames, ids, patches, grids)
+        return PromptBatch._of, (self.quarantined, self.drawn, parts, frames, ids, patches, grids)
 
     @classmethod
-    def _of(cls, quarantined: Sequence[Quarantined], parts: Sequence[_Part], *tensors: Tensor) -> PromptBatch:
+    def _of(
+        cls,
+        quarantined: Sequence[Quarantined],
+        drawn: Sequence[int],
+        parts: Sequence[_Part],
+        *tensors: Tensor,
+    ) -> PromptBatch:
         if not parts:
-            return cls([], quarantined=quarantined)
+            return cls([], quarantined=quarantined, drawn=drawn)
         frames, ids, patches, grids = tensors
         columns = zip(
             parts,
@@ -98,12 +107,13 @@ class PromptBatch:
             )
             for part, own_frames, own_ids, own_patches, grid in columns
         ]
-        return cls(prompts, quarantined=quarantined)
+        return cls(prompts, quarantined=quarantined, drawn=drawn)
 
     def to(self, device: torch.device | str) -> PromptBatch:
         """The same prompts with their tensors on `device`."""
         return PromptBatch(
             [prompt.to(device) for prompt in self.prompts],
             quarantined=self.quarantined,
+            drawn=self.drawn,
             following=None if self.following is None else self.following.to(device),
         )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import Qwen2_5_VLProcessor
 
-from videor1.data.ask import Ask
+from videor1.data.annotations.benchmark_file import BenchmarkFile
+from videor1.data.annotations.write import write_questions
+from videor1.data.ask import ROOT, Ask, AskedPrompts
 from videor1.data.batch import PromptBatch
 from videor1.data.cache import CacheSettings
 from videor1.data.dataset import OnBad, PromptDataset
+from videor1.data.deal import deal
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
 from videor1.data.loader import LookingAheadLoader, ResumableLoader
@@ -23,9 +25,11 @@ from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
 from videor1.data.prompts import PromptBuilder, PromptTemplate
+from videor1.data.record_file import RecordFile
 from videor1.data.sampler import BlockSampler
 from videor1.data.split import Split
 from videor1.errors import ConfigError, UserError
+from videor1.types import Record
 
 
 class VideoDataModule(LightningDataModule):
@@ -38,7 +42,8 @@ class VideoDataModule(LightningDataModule):
         linked_roots: other folders that links below root may lead to.
         train: record file for `fit`, relative to root.
         validate: record file for `validate` and `test`, relative to root.
-        ask: the question of `predict`.
+        benchmarks: what `validate` and `test` ask instead, see docs/evaluation-data.md.
+        ask: the questions of `predict`.
         batch_size: questions in a training batch of one rank.
         validation_batch_size: questions in a validation batch of one rank.
         workers: processes that decode; 0 decodes in the training process.
@@ -63,7 +68,8 @@ class VideoDataModule(LightningDataModule):
         linked_roots: Sequence[str] = (),
         train: str | None = None,
         validate: str | None = None,
-        ask: Ask | None = None,
+        benchmarks: Sequence[BenchmarkFile] = (),
+        ask: Ask = Ask(),
         batch_size: int = 1,
         validation_batch_size: int = 8,
         workers: int = 2,
@@ -89,6 +95,8 @@ class VideoDataModule(LightningDataModule):
                 raise ConfigError(f"data.{key} must be at least {least}, got {value}")
         if not 0 <= max_bad_share <= 1:
             raise ConfigError(f"data.max_bad_share must lie in 0 … 1, got {max_bad_share}")
+        if validate is not None and benchmarks:
+            raise ConfigError("data.validate and data.benchmarks are both named; name one of them")
         self.root, self.linked_roots = Path(root), tuple(linked_roots)
         self.train, self.validate, self.ask = train, validate, ask
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
@@ -99,20 +107,34 @@ class VideoDataModule(LightningDataModule):
         self.mixture = tuple(mixture)
         self.decode, self.cache = decode, cache
         self.strict, self.max_bad_share, self.exclude = strict, max_bad_share, tuple(exclude)
+        self.benchmarks = tuple(benchmarks)
         self.seed = seed
+        self.examined: Literal["train", "validate"] = "validate"  # the split that `validate` asks about
+        self.prepare_data_per_node = False  # all ranks see one run folder
         self.splits: dict[str, Split] = {}
+        self.asked: list[Record] = []  # the questions of `predict`, once `setup` has run
         self._restored: dict[str, Any] = {}
 
+    def prepare_data(self) -> None:
+        """Benchmarks in whatever form they came become one record file in the run's folder."""
+        if self.benchmarks and self._trainer.state.fn != "fit":
+            write_questions(self._questions, self.benchmarks, root=self.root)
+
     def setup(self, stage: str) -> None:
-        wanted = {"fit": ("train", "validate"), "validate": ("validate",), "test": ("validate",)}
-        for name in wanted.get(stage, ()):
-            if getattr(self, name) is not None and name not in self.splits:
-                self.splits[name] = self.open(getattr(self, name), folder=self._trainer.default_root_dir)
+        if stage == "predict":
+            self.asked = self.ask.records()
+        files = {"train": self.train, "validate": self.validate}
+        if self.benchmarks and stage != "fit":
+            files["validate"] = str(self._questions)
+        wanted = ("train", "validate") if stage == "fit" else (self.examined,) if stage != "predict" else ()
+        for name in wanted:
+            if (file := files[name]) is not None and name not in self.splits:
+                self.splits[name] = self.open(file, folder=self._trainer.default_root_dir)
         if "train" in self.splits and self._restored:
             self.splits["train"].quarantine.load_state_dict(self._restored["quarantine"])
 
     def open(self, file: str, *, folder: str | Path) -> Split:
-        """A record file below root, its unusable records set apart in the folder's `quarantine.jsonl`."""
+        """A record file, relative to root; unusable records go into the folder's `quarantine.jsonl`."""
         return Split(
             self.root / file,
             index_folder=self.cache.path / "records",
@@ -121,11 +143,6 @@ class VideoDataModule(LightningDataModule):
             max_bad_share=self.max_bad_share,
             exclude=self.exclude,
         )
-
-    @property
-    def validation_sources(self) -> list[str]:
-        """The data sources of all validation records, the same on every rank."""
-        return self.splits["validate"].sources()
 
     def train_dataloader(self) -> DataLoader[PromptBatch]:
         split, module = self._split("train"), self._trainer.lightning_module
@@ -144,45 +161,57 @@ class VideoDataModule(LightningDataModule):
         sampler.limit = min(limit, whole) if isinstance(limit, int) else max(1, int(limit * whole))
         maker = self.maker(module.processor, module.train_response_tokens)
         on_bad: OnBad = "raise" if self.strict else "replace"
+        dataset = PromptDataset(
+            split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=order.numbers()
+        )
         return self._loader(
-            split,
-            maker,
-            sampler,
-            on_bad=on_bad,
-            stand_ins=order.numbers(),
-            loader=LookingAheadLoader if module.looks_ahead else ResumableLoader,
+            dataset, sampler, loader=LookingAheadLoader if module.looks_ahead else ResumableLoader
         )
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
-        """Every record once over all ranks; the place of an unusable one stays empty.
-
-        All ranks have as many batches, some of them empty: ranks that share an engine ask it together.
-        """
+        """Every record that is not done once over all ranks, see `question_loader`."""
         if self.validate is None and self._trainer.state.fn == "fit":
             return []
-        split, module = self._split("validate"), self._trainer.lightning_module
-        ranks, size = self._trainer.world_size, self.validation_batch_size
-        mine = split.numbers()[self._trainer.global_rank :: ranks].tolist()
-        most = -(-len(split.numbers()) // ranks)
-        batches = [mine[start : start + size] for start in range(0, most, size)]
+        split, module = self.examined_split, self._trainer.lightning_module
+        return self.question_loader(split.records, split.numbers().tolist(), done=module.questions_done)
+
+    def question_loader(
+        self, records: RecordFile, numbers: Sequence[int], *, done: Container[int] = ()
+    ) -> DataLoader[PromptBatch]:
+        """Batches of questions for this rank; the place of an unusable one stays empty.
+
+        Args:
+            records: the questions.
+            numbers: which of them.
+            done: those that need not be asked again.
+        """
+        module = self._trainer.lightning_module
+        batches = deal(
+            numbers,
+            size=self.validation_batch_size,
+            done=done,
+            rank=self._trainer.global_rank,
+            world_size=self._trainer.world_size,
+        )
         maker = self.maker(module.processor, module.response_tokens)
-        return self._loader(split, maker, batches, on_bad="raise" if self.strict else "skip")
+        dataset = PromptDataset(records, maker, on_bad="raise" if self.strict else "skip")
+        return self._loader(dataset, batches)
 
     def test_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader[PromptBatch]:
-        if self.ask is None:
-            raise ConfigError("data.ask is missing: predict needs data.ask.media and data.ask.question")
-        module = self._trainer.lightning_module
-        maker = self.maker(module.processor, module.response_tokens, root=self.ask.folder)
-        batches = [PromptBatch([maker.make(self.ask.record())])]
-        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]  # a list is a dataset
+        """One question a batch, once over all ranks; the place of one that cannot be asked stays empty."""
+        trainer, module = self._trainer, self._trainer.lightning_module
+        maker = self.maker(module.processor, module.response_tokens, root=ROOT)
+        numbers = range(len(self.asked))
+        batches = deal(numbers, size=1, rank=trainer.global_rank, world_size=trainer.world_size)
+        return self._loader(AskedPrompts(self.asked, maker), batches)
 
     def on_before_batch_transfer(self, batch: PromptBatch, dataloader_idx: int) -> PromptBatch:
         """Counts what a batch met, here, in the process that can stop the run."""
         training = self._trainer.training
-        if split := self.splits.get("train" if training else "validate"):
+        if split := self.splits.get("train" if training else self.examined):
             split.quarantine.admit(batch.quarantined, seen=len(batch))
             if training and not len(batch):
                 raise UserError(f"{split.records.path}: no usable record was found for a whole batch")
@@ -223,6 +252,15 @@ class VideoDataModule(LightningDataModule):
         )
 
     @property
+    def examined_split(self) -> Split:
+        """The questions of `validate` and `test`."""
+        return self._split(self.examined)
+
+    @property
+    def _questions(self) -> Path:
+        return Path(self._trainer.default_root_dir).absolute() / "questions.jsonl"
+
+    @property
     def _trainer(self) -> Any:
         assert self.trainer is not None, "the data module is used by a Trainer"
         return self.trainer
@@ -238,18 +276,13 @@ class VideoDataModule(LightningDataModule):
 
     def _loader(
         self,
-        split: Split,
-        maker: PromptMaker,
+        dataset: Dataset[PromptBatch],
         batches: Any,
         *,
-        on_bad: OnBad,
-        stand_ins: np.ndarray | None = None,
         loader: type[ResumableLoader] = ResumableLoader,
     ) -> DataLoader[PromptBatch]:
         return loader(
-            PromptDataset(
-                split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=stand_ins
-            ),
+            dataset,
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already
             num_workers=self.workers if len(batches) > 1 else 0,

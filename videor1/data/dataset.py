@@ -64,7 +64,8 @@ class PromptDataset(Dataset[PromptBatch]):
         bad: dict[int, Quarantined | None] = {}
         found = (self._prompt(number, bad) for number in numbers)
         prompts = [prompt for prompt in found if prompt is not None]
-        return PromptBatch(prompts, quarantined=[one for one in bad.values() if one is not None])
+        quarantined = [one for one in bad.values() if one is not None]
+        return PromptBatch(prompts, quarantined=quarantined, drawn=numbers)
 
     def _prompt(self, number: int, bad: dict[int, Quarantined | None]) -> Prompt | None:
         for candidate in self._candidates(number):

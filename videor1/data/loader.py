@@ -28,5 +28,7 @@ class LookingAheadLoader(ResumableLoader):
         batch = next(batches, None)
         while batch is not None:
             following = next(batches, None)
-            yield PromptBatch(batch.prompts, quarantined=batch.quarantined, following=following)
+            yield PromptBatch(
+                batch.prompts, quarantined=batch.quarantined, drawn=batch.drawn, following=following
+            )
             batch = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -62,12 +63,12 @@ class Split:
         """(M,) numbers of the records that are not excluded, in file order."""
         return np.setdiff1d(np.arange(len(self.records)), self._excluded)
 
-    def sources(self) -> list[str]:
-        """The data sources of these records."""
-        kinds = self.records.kinds
-        return sorted(
-            {kinds[code].data_source for code in np.unique(self.records.kind_codes[self.numbers()])}
-        )
+    def digest(self) -> str:
+        """Hexadecimal digits that stand for the content of the file and for what is excluded."""
+        with self.records.path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+        content.update(self._excluded.tobytes())
+        return content.hexdigest()
 
     def order(self, mixture: Sequence[Share], *, seed: int) -> EpochOrder:
         """The order of the epochs."""

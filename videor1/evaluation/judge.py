@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from transformers import Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
-from videor1.rewards import accuracy, format_reward
+from videor1.evaluation.benchmarks import benchmark_of
+from videor1.evaluation.marks import official_mark, released_mark
+from videor1.evaluation.reasoning import ReasoningSettings, is_reflective, is_temporal
+from videor1.rewards import extract_answer, format_reward
+from videor1.rollout.blind import blind_prompt, vision_token_ids
 from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.loop import GroupSettings, RolloutLoop
-from videor1.types import Group, Prompt, Record, Response
+from videor1.types import DataType, Prompt, Record, Response
 
 Decoding = Literal["sampled", "greedy"]
-Order = Literal["ordered", "shuffled"]
+Order = Literal["ordered", "shuffled", "blind"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +31,18 @@ class EvaluationSettings:
         sampling: how they are drawn.
         greedy: also take the one greedy response of each.
         shuffled: also ask about the shuffled frames of each video.
-        rules: which reading of the accuracy rewards judges, "paper" or "released".
+        blind: also ask without any media: what the words alone give away.
+        rules: which reading of the accuracy rewards judges what is no benchmark, "paper" or "released".
+        reasoning: what counts as reasoning about time, and as second thoughts.
     """
 
     samples: int = 4
     sampling: Sampling = field(default_factory=Sampling)
     greedy: bool = True
     shuffled: bool = True
+    blind: bool = False
     rules: Literal["paper", "released"] = "paper"
+    reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -40,73 +50,171 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """One response and its marks."""
+class Ask:
+    """One of the ways in which every question is asked."""
 
+    decoding: Decoding
+    order: Order
+    sample: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One response and its marks; or a question that could not be asked, which counts as answered wrongly."""
+
+    question: int  # number of its record in the file
     problem_id: int | str
     problem: str
     solution: str
     problem_type: str
-    data_source: str
+    data_source: str  # "benchmark/task"
     data_type: str
     decoding: Decoding
     order: Order
+    sample: int  # which of the responses in this way
     response: str
-    accuracy: float  # in [0, 1]
+    answer: str | None  # between the answer tags
+    accuracy: float  # in [0, 1]: the benchmark's own mark
+    released: float  # in [0, 1]: the mark that Video-R1's script gives
     format: float  # 0 or 1
+    temporal: bool  # reasons about time
+    reflective: bool  # has second thoughts
     tokens: int
     finished: bool
+    missing: str | None = None  # why its media could not be read
 
 
 class Evaluator:
-    """Asks an engine about prompts and judges what it says."""
+    """Asks an engine about prompts and judges what it says.
 
-    def __init__(self, engine: Engine, settings: EvaluationSettings, *, seed: int) -> None:
-        self.rules = settings.rules
-        samplings: dict[Decoding, tuple[int, Sampling]] = {"sampled": (settings.samples, settings.sampling)}
-        if settings.greedy:
-            once = Sampling(max_new_tokens=settings.sampling.max_new_tokens, temperature=0.0)
-            samplings["greedy"] = (1, once)
+    Args:
+        engine: writes the responses.
+        processor: of the model.
+        settings: how questions are asked.
+        seed: of tokens and frame orders.
+    """
+
+    def __init__(
+        self, engine: Engine, processor: Qwen2_5_VLProcessor, settings: EvaluationSettings, *, seed: int
+    ) -> None:
+        self.settings = settings
+        self.vision_ids = vision_token_ids(processor)
         self.loops = {
-            decoding: RolloutLoop(
+            (decoding, seeing): RolloutLoop(
                 engine,
                 GroupSettings(
-                    group_size=count, shuffled_size=count if settings.shuffled else 0, sampling=sampling
+                    group_size=count,
+                    shuffled_size=count if settings.shuffled and seeing else 0,
+                    sampling=sampling,
                 ),
                 seed=seed,
             )
-            for decoding, (count, sampling) in samplings.items()
+            for decoding, (count, sampling) in _decodings(settings).items()
+            for seeing in ([True, False] if settings.blind else [True])
         }
 
-    def judge(self, prompts: Sequence[Prompt], *, stream: int) -> list[Judgement]:
-        """All judgements of a batch; `stream` tells batches apart so that no two draw the same tokens."""
+    def judge(self, prompts: Sequence[Prompt], numbers: Sequence[int], *, stream: int) -> list[Judgement]:
+        """All judgements of a batch, question by question in the order of `asks`.
+
+        Args:
+            prompts: the questions.
+            numbers: of their records.
+            stream: tells batches apart so that no two draw the same tokens.
+        """
+        if not prompts:  # ranks that share an engine ask it together
+            for loop in self.loops.values():
+                loop.collect([], step=0, stream=stream)
+            return []
+        blind = [blind_prompt(prompt, self.vision_ids) for prompt in prompts]
+        responses: list[dict[tuple[Decoding, Order], tuple[Response, ...]]] = [{} for _ in prompts]
+        for (decoding, seeing), loop in self.loops.items():
+            groups = loop.collect(prompts if seeing else blind, step=0, stream=stream)
+            for group, found in zip(groups, responses, strict=True):
+                if seeing:
+                    found[decoding, "ordered"], found[decoding, "shuffled"] = group.ordered, group.shuffled
+                else:
+                    found[decoding, "blind"] = group.ordered
         return [
-            judgement
-            for decoding, loop in self.loops.items()
-            for group in loop.collect(prompts, step=0, stream=stream)
-            for judgement in self._of_group(group, decoding)
+            judge_response(
+                prompt.record, found[ask.decoding, ask.order][ask.sample], ask, number, self.settings
+            )
+            for prompt, number, found in zip(prompts, numbers, responses, strict=True)
+            for ask in asks(self.settings, prompt.record.data_type)
         ]
 
-    def _of_group(self, group: Group, decoding: Decoding) -> list[Judgement]:
-        record = group.prompt.record
-        return [
-            *[self._of_response(record, response, decoding, "ordered") for response in group.ordered],
-            *[self._of_response(record, response, decoding, "shuffled") for response in group.shuffled],
-        ]
 
-    def _of_response(self, record: Record, response: Response, decoding: Decoding, order: Order) -> Judgement:
-        return Judgement(
-            problem_id=record.problem_id,
-            problem=record.problem,
-            solution=record.solution,
-            problem_type=record.problem_type,
-            data_source=record.data_source,
-            data_type=record.data_type,
-            decoding=decoding,
-            order=order,
-            response=response.text,
-            accuracy=accuracy(response.text, record.solution, record.problem_type, rules=self.rules),
-            format=format_reward(response.text),
-            tokens=len(response.token_ids),
-            finished=response.finished,
+def asks(settings: EvaluationSettings, data_type: DataType | str) -> Iterator[Ask]:
+    """Every way in which a question about this kind of media is asked."""
+    orders: list[Order] = ["ordered"]
+    if settings.shuffled and data_type == "video":
+        orders.append("shuffled")
+    if settings.blind:
+        orders.append("blind")
+    for decoding, (count, _) in _decodings(settings).items():
+        for order in orders:
+            for sample in range(count):
+                yield Ask(decoding=decoding, order=order, sample=sample)
+
+
+def judge_response(
+    record: Record, response: Response, ask: Ask, number: int, settings: EvaluationSettings
+) -> Judgement:
+    """One response with its marks."""
+    benchmark, text = benchmark_of(record.data_source), response.text
+    question = "\n".join((record.problem, *record.options))
+    return Judgement(
+        **_question(record, ask, number),
+        response=text,
+        answer=extract_answer(text),
+        accuracy=official_mark(text, record.solution, record.problem_type, benchmark, rules=settings.rules),
+        released=released_mark(text, record.solution, record.problem_type),
+        format=format_reward(text),
+        temporal=is_temporal(text, settings.reasoning, question=question),
+        reflective=is_reflective(text, settings.reasoning),
+        tokens=len(response.token_ids),
+        finished=response.finished,
+    )
+
+
+def judge_missing(record: Record, cause: str, number: int, settings: EvaluationSettings) -> list[Judgement]:
+    """What stands for a question whose media could not be read: nothing said, in every way of asking."""
+    return [
+        Judgement(
+            **_question(record, ask, number),
+            response="",
+            answer=None,
+            accuracy=0.0,
+            released=0.0,
+            format=0.0,
+            temporal=False,
+            reflective=False,
+            tokens=0,
+            finished=False,
+            missing=cause,
         )
+        for ask in asks(settings, record.data_type)
+    ]
+
+
+def _question(record: Record, ask: Ask, number: int) -> dict[str, Any]:
+    return {
+        "question": number,
+        "problem_id": record.problem_id,
+        "problem": record.problem,
+        "solution": record.solution,
+        "problem_type": record.problem_type,
+        "data_source": record.data_source,
+        "data_type": record.data_type,
+        "decoding": ask.decoding,
+        "order": ask.order,
+        "sample": ask.sample,
+    }
+
+
+def _decodings(settings: EvaluationSettings) -> dict[Decoding, tuple[int, Sampling]]:
+    """Number of responses and sampling of each decoding."""
+    decodings: dict[Decoding, tuple[int, Sampling]] = {"sampled": (settings.samples, settings.sampling)}
+    if settings.greedy:
+        once = Sampling(max_new_tokens=settings.sampling.max_new_tokens, temperature=0.0)
+        decodings["greedy"] = (1, once)
+    return decodings

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -17,15 +16,17 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
-from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement
-from videor1.evaluation.scores import ScoreTable
+from videor1.evaluation.examination import Examination
+from videor1.evaluation.judge import EvaluationSettings, Judgement
+from videor1.evaluation.scores import Marks, curves
+from videor1.modules.examining import examination_of
 from videor1.modules.schedule import LearningRateSchedule
 from videor1.policy.group_pass import GroupPass, score_responses
 from videor1.policy.loading import compute_dtype, load_policy, load_processor, unspeakable_token_ids
 from videor1.policy.packing import Attention
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.agreement import Agreement
-from videor1.rollout.engine import Engine
+from videor1.rollout.engine import Engine, Watch
 from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
 from videor1.types import Group, Prompt
@@ -79,8 +80,10 @@ class PolicyModule(LightningModule):
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
         self._engine: Engine | None = None
         self._weights: PolicyWeights | None = None  # that the engine takes over, unless it has the policy's
-        self.scores: dict[str, Any] | None = None  # of the last validation, for callbacks to read
+        self.examination: Examination | None = None  # under way, or the last one
+        self.marks: Marks | None = None  # of the last one, for callbacks to read
         self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
+        self.watch: Watch | None = None  # of the next prediction batch, for a callback to set
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
 
     @property
@@ -96,7 +99,7 @@ class PolicyModule(LightningModule):
 
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""
-        if self.model is None:
+        if self.model is None and self._needs_weights:
             self.model = load_policy(self.policy_path, dtype=torch.get_default_dtype())
             self.model.model.visual.requires_grad_(not self.freeze_vision)
             if self.gradient_checkpointing:
@@ -114,14 +117,22 @@ class PolicyModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     @property
+    def _needs_weights(self) -> bool:
+        """Whether anything here computes with the policy; an engine that was told enough has its own copy."""
+        elsewhere = self.rollout.engine != "hf" and self.rollout.agreement.every == 0
+        return self.trainer.state.fn == "fit" or not elsewhere or self.trainer.ckpt_path is not None
+
+    @property
     def engine(self) -> Engine:
         """The rollout engine; built when it is first used, since all processes have to be there by then."""
         if self._engine is None:
-            if self.rollout.engine != "hf":
-                self._weights = PolicyWeights(self.policy)
             self._engine = build_engine(
-                self.rollout, self.policy_path, self.policy, self.processor, self._surroundings()
+                self.rollout, self.policy_path, self.model, self.processor, self._surroundings()
             )
+            if self.model is None:
+                return self._engine
+            if self.rollout.engine != "hf":
+                self._weights = PolicyWeights(self.model)
             ids = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
             self.forbidden = torch.tensor(ids, device=self.device)
             self.agreement = Agreement(
@@ -156,6 +167,15 @@ class PolicyModule(LightningModule):
                 attention=self.attention,
             )
 
+    def setup(self, stage: str) -> None:
+        if stage in ("validate", "test"):  # commands of their own, which may be killed and started again
+            self.examination = examination_of(self, self._datamodule)
+
+    @property
+    def questions_done(self) -> Collection[int]:
+        """Numbers of the questions that a validation need not ask; the data module leaves them out."""
+        return self.examination.done if self.examination else ()
+
     def teardown(self, stage: str) -> None:
         if self._engine is not None:
             self._engine.close()
@@ -176,33 +196,33 @@ class PolicyModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.sync_engine()
-        self.evaluator = Evaluator(self.engine, self.evaluation, seed=self.seed)
-        self.table = ScoreTable(self._datamodule.validation_sources).to(self.device)
+        if self.trainer.state.fn == "fit":
+            self.examination = examination_of(self, self._datamodule)
+        assert self.examination is not None
+        self.examination.start(self.engine, self.processor, self.device)
 
     def validation_step(self, batch: PromptBatch, batch_idx: int) -> dict[str, list[Judgement]]:
+        assert self.examination is not None
         if self._weights is not None and self.agreement.due(self.global_step):
             self.agreement.check(batch.prompts, step=self.global_step)
-        judgements = self.evaluator.judge(
-            batch.prompts, stream=batch_idx * self.trainer.world_size + self.global_rank
-        )
-        self.table.update(judgements)
-        return {"judgements": judgements}
+        return {"judgements": self.examination.ask(batch)}
 
     def on_validation_epoch_end(self) -> None:
-        self.scores = self.table.compute()
-        for family, cells in self.scores["families"].items():
-            for decoding, by_order in cells.items():
-                for order, value in by_order.items():
-                    if value is not None:
-                        self.log(f"validation/{family}/{decoding}/{order}", value, rank_zero_only=True)
+        assert self.examination is not None
+        self.marks = self.examination.finish()
+        for name, value in curves(self.marks).items():
+            self.log(f"validation/{name}", value, rank_zero_only=True)
 
     on_test_epoch_start = on_validation_epoch_start
     test_step = validation_step
     on_test_epoch_end = on_validation_epoch_end
 
-    def predict_step(self, batch: PromptBatch, batch_idx: int) -> list[str]:
+    def on_predict_epoch_start(self) -> None:
         self.sync_engine()
+
+    def predict_step(self, batch: PromptBatch, batch_idx: int) -> list[str]:
         settings = GroupSettings(group_size=1, shuffled_size=0, sampling=self.evaluation.sampling)
         loop = RolloutLoop(self.engine, settings, seed=self.seed)
-        self.predicted = loop.collect(batch.prompts, step=batch_idx)
+        number = batch_idx * self.trainer.world_size + self.global_rank  # the same on any number of ranks
+        self.predicted = loop.collect(batch.prompts, step=number, watch=self.watch)
         return [group.ordered[0].text for group in self.predicted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,10 @@ from videor1.types import Prompt, Response
 
 if TYPE_CHECKING:  # transformers, which takes seconds that a server's messages need not
     from videor1.policy.weights import PolicyWeights
+
+
+# Hears tokens as they are written: number of a response, question by question, and the ids it has grown by.
+Watch = Callable[[int, Sequence[int]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +71,23 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int,
+        watch: Watch | None = None,
     ) -> list[list[Response]]:
         """`counts[i]` responses to `prompts[i]`; the same arguments and weights give the same responses.
+
+        Args:
+            prompts: what is asked.
+            counts: how many responses to each.
+            sampling: how tokens are drawn.
+            seed: of the draws.
+            watch: hears of every token, the end token included. An engine that hands out whole responses only
+                does not call it. It changes nothing in what is drawn.
 
         Raises:
             EngineError: the engine died or does not answer.

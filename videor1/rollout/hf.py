@@ -18,7 +18,7 @@ from videor1.policy.packing import embed, pack, prompt_positions
 from videor1.policy.vision import encode
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.draw import draw_tokens
-from videor1.rollout.engine import Reading, Sampling
+from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.kv import DecodingLayout, PromptKV
 from videor1.rollout.packed_linear import has_products, packed_linears
 from videor1.types import Prompt, Response
@@ -86,7 +86,13 @@ class HFEngine:
 
     @torch.no_grad()
     def generate(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int,
+        watch: Watch | None = None,
     ) -> list[list[Response]]:
         """See `Engine.generate`."""
         if not sum(counts):
@@ -96,7 +102,8 @@ class HFEngine:
         rows = min(sum(counts), self.settings.max_rows)
         with _evaluating(self.model), packed_linears(self.model, rows, self.dtype):
             for turn in self._turns(counts):
-                written = self._write(prompts[turn], counts[turn], sampling, generator)
+                first = sum(counts[: turn.start])
+                written = self._write(prompts[turn], counts[turn], sampling, generator, watch, first)
                 each = zip(written.ids.tolist(), written.logprobs, strict=True)
                 groups += [[self._response(*next(each)) for _ in range(count)] for count in counts[turn]]
         return groups
@@ -122,9 +129,15 @@ class HFEngine:
         yield slice(start, len(counts))
 
     def _write(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, generator: torch.Generator
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        generator: torch.Generator,
+        watch: Watch | None,
+        first: int,
     ) -> _Written:
-        """The responses to some questions, all of them a token further with each step."""
+        """Responses to some questions, all a token further with each step; `watch` counts from `first`."""
         hidden, position, layout = self._prefill(prompts, counts)
         ends = torch.tensor(self.end_ids, device=hidden.device)
         forbidden = torch.tensor(self.forbidden_ids, device=hidden.device)
@@ -140,6 +153,9 @@ class HFEngine:
             drawn = drawn.masked_fill(done, filler)
             ids.append(drawn.new_full((size,), filler).index_copy(0, alive, drawn))
             logprobs.append(scores.new_zeros(size).index_copy(0, alive, scores))
+            if watch is not None:
+                for row, token in zip(alive[~done].tolist(), drawn[~done].tolist(), strict=True):
+                    watch(first + row, [token])
             done |= torch.isin(drawn, ends)
             finished = int(done.sum())
             if finished == len(done) or step == sampling.max_new_tokens - 1:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from videor1.errors import ConfigError
-from videor1.rollout.engine import Engine, Sampling
+from videor1.rollout.engine import Engine, Sampling, Watch
 from videor1.rollout.shuffle import draw_permutation, reorder_prompt
 from videor1.types import Group, Prompt
 
@@ -41,23 +41,28 @@ class RolloutLoop:
         self.settings = settings
         self.seed = seed
 
-    def collect(self, prompts: Sequence[Prompt], *, step: int, stream: int = 0) -> tuple[Group, ...]:
+    def collect(
+        self, prompts: Sequence[Prompt], *, step: int, stream: int = 0, watch: Watch | None = None
+    ) -> tuple[Group, ...]:
         """One group a prompt. Equal (weights, prompts, seed, step, stream) give equal groups.
 
         Args:
             step: optimizer steps so far; draws fresh permutations and tokens at each.
             stream: tells apart the ranks and micro-batches of one step.
+            watch: see `Engine.generate`.
         """
         g, shuffled_g = self.settings.group_size, self.settings.shuffled_size
         orders = [self._order(prompt, step) for prompt in prompts]
         shuffled = [
             reorder_prompt(prompt, order) for prompt, order in zip(prompts, orders, strict=True) if order
         ]
+        watching = {} if watch is None else {"watch": watch}
         responses = self.engine.generate(
             [*prompts, *shuffled],
             [g] * len(prompts) + [shuffled_g] * len(shuffled),
             self.settings.sampling,
             seed=hash((self.seed, step, stream)) % 2**63,  # of integers: the same in every process
+            **watching,
         )
         of_shuffled = iter(responses[len(prompts) :])
         return tuple(

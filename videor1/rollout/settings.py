@@ -76,17 +76,20 @@ class Surroundings:
 def build_engine(
     settings: EngineSettings,
     path: str,
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: Qwen2_5_VLForConditionalGeneration | None,
     processor: Qwen2_5_VLProcessor,
     around: Surroundings,
 ) -> Engine:
     """The engine that the settings name, for the policy `model`, which was loaded from `path`.
+
+    Only "hf" needs the model here.
 
     Raises:
         ConfigError: it is not installed.
         EngineError: it does not start.
     """
     if settings.engine == "hf":
+        assert model is not None, "it decodes with the policy itself"
         return HFEngine(model, processor, settings.hf)
     if not settings.vllm.addresses and importlib.util.find_spec("vllm") is None:
         raise ConfigError(

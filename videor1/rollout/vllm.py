@@ -19,6 +19,7 @@ os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the scheduler too lives in
 # The runner that takes logits processors of the kind below, and its random numbers from torch.
 os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # stdout belongs to the answers of `predict`
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
 import torch
@@ -38,10 +39,11 @@ from videor1.errors import ConfigError, EngineError
 from videor1.policy.loading import end_token_ids, unspeakable_token_ids
 from videor1.policy.mrope import position_ids
 from videor1.policy.weights import PolicyWeights
-from videor1.rollout.engine import Reading, Sampling
+from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.in_process import deadline, ranks_in_environment, undisturbed
 from videor1.rollout.vllm_request import UNCAPPED, as_request
 from videor1.rollout.vllm_settings import VLLMSettings
+from videor1.rollout.vllm_stream import generate_aloud
 from videor1.types import Prompt, Response
 
 _BATCHED = 8192  # tokens read in one step, prompts and responses together
@@ -191,12 +193,18 @@ class VLLMEngine:
         self.llm.llm_engine.reset_encoder_cache()
 
     def generate(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int,
+        watch: Watch | None = None,
     ) -> list[list[Response]]:
-        """See `Engine.generate`."""
+        """See `Engine.generate`. `watch` hears only of prompts that have one response each, on one rank."""
         if self.settings.tensor_parallel_size > 1:
             return self._write_together(prompts, counts, sampling, seed)
-        return self._write(prompts, counts, sampling, seed)
+        return self._write(prompts, counts, sampling, seed, watch if max(counts, default=0) <= 1 else None)
 
     def _write_together(
         self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, seed: int
@@ -219,7 +227,12 @@ class VLLMEngine:
         ]
 
     def _write(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        watch: Watch | None = None,
     ) -> list[list[Response]]:
         asked = [number for number, count in enumerate(counts) if count]
         groups: list[list[Response]] = [[] for _ in prompts]
@@ -227,6 +240,7 @@ class VLLMEngine:
             [prompts[number] for number in asked],
             [self._parameters(sampling, counts[number]) for number in asked],
             seed=seed,
+            watch=watch,
         )
         for number, output in zip(asked, outputs, strict=True):
             device = prompts[number].input_ids.device
@@ -258,7 +272,12 @@ class VLLMEngine:
         self.llm.llm_engine.engine_core.shutdown()
 
     def _ask(
-        self, prompts: Sequence[Prompt], parameters: Sequence[SamplingParams], *, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        parameters: Sequence[SamplingParams],
+        *,
+        seed: int,
+        watch: Watch | None,
     ) -> list[RequestOutput]:
         for prompt, parameter in zip(prompts, parameters, strict=True):
             needed = len(prompt.input_ids) + int(parameter.max_tokens or 0)
@@ -272,7 +291,10 @@ class VLLMEngine:
         self._wake()
         requests = [as_request(prompt, self.vision_ids) for prompt in prompts]
         with undisturbed(seed), deadline(self.settings.timeout), _as_engine_error("fails"):
-            outputs = self.llm.generate(requests, list(parameters), use_tqdm=False)
+            if watch is None:
+                outputs = self.llm.generate(requests, list(parameters), use_tqdm=False)
+            else:
+                outputs = generate_aloud(self.llm, requests, parameters, watch)
         self._rest()
         for prompt, output in zip(prompts, outputs, strict=True):
             if output.prompt_token_ids != prompt.input_ids.tolist():

@@ -20,7 +20,7 @@ from transformers import Qwen2_5_VLConfig
 
 from videor1.errors import ConfigError, EngineError
 from videor1.policy.weights import PolicyWeights
-from videor1.rollout.engine import Reading, Sampling
+from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.server import publication, wire
 from videor1.rollout.server.child import Child
 from videor1.rollout.server.client import Client, Lost, Unreachable
@@ -103,9 +103,15 @@ class RemoteEngine:
             publication.withdraw(self.folder, but=target)
 
     def generate(
-        self, prompts: Sequence[Prompt], counts: Sequence[int], sampling: Sampling, *, seed: int
+        self,
+        prompts: Sequence[Prompt],
+        counts: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int,
+        watch: Watch | None = None,
     ) -> list[list[Response]]:
-        """See `Engine.generate`."""
+        """See `Engine.generate`. A server answers with whole responses, so `watch` hears nothing."""
         groups = wire.unpack_groups(self._ask("generate", wire.pack_request(prompts, counts, sampling, seed)))
         if [len(group) for group in groups] != list(counts):
             raise EngineError(f"{self._client.server}: other responses than were asked for")

@@ -9,6 +9,8 @@ from pathlib import Path
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
+CARD = "README.md"
+
 
 def export_folder(
     folder: str | Path,
@@ -16,17 +18,24 @@ def export_folder(
     processor: Qwen2_5_VLProcessor,
     *,
     state: Mapping[str, Tensor] | None = None,
+    card: str | None = None,
 ) -> Path:
     """Writes weights, config, tokenizer and processor; replaces an existing folder only once all is written.
 
     Args:
-        state: the weights by name, where the model itself holds only shards of them.
+        folder: where to.
+        model: gives the configuration, and the weights unless `state` does; then it may be without values.
+        processor: written beside it.
+        state: the weights by name.
+        card: the model card's text; None for no card.
     """
     folder = Path(folder)
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     model.save_pretrained(unfinished, state_dict=None if state is None else dict(state))
     processor.save_pretrained(unfinished)
+    if card is not None:
+        (unfinished / CARD).write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return folder

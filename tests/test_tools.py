@@ -1,0 +1,55 @@
+"""The commands without a config: what they take, and what they say when it is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import cli
+from tests.runs import ROOT, SHORT
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["compare"], "error: compare: the following arguments are required: runs"),
+        (["compare", "nowhere"], "error: nowhere"),
+        (["export", "--checkpoint", "nowhere", "--output", "x"], "error: checkpoint: 'nowhere' is not there"),
+        (["export", "--what"], "error: export: "),
+        (["judge", "--run", "nowhere", "--policy", "x"], "error: nowhere/predictions.jsonl: No such file"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(words, told, capsys):
+    assert cli.run(words) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(told)
+
+
+@pytest.mark.parametrize("name", ["compare", "export", "judge"])
+def test_help_says_what_it_takes(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: cli.py {name}" in capsys.readouterr().out
+
+
+def test_an_untaught_judge_is_undecided_and_the_rule_is_not(world, sft, tmp_path, capsys):
+    run = tmp_path / "run"
+    cli.main(
+        ["validate", "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT, "--data.root", str(world)]
+        + ["--model.policy", str(sft / "hf"), "--trainer.default_root_dir", str(run)]
+        + ["--model.evaluation.samples", "2", "--model.evaluation.greedy", "false"]
+    )
+    cli.main(["judge", "--run", str(run), "--policy", str(world / "model"), "--dtype", "float32"])
+    found = json.loads((run / "reasoning.json").read_text())
+    report = json.loads((run / "report.json").read_text())
+    assert set(found["benchmarks"]) == {"temporal", "other", "all"}
+    for name in ("temporal", "other"):
+        cell = found["benchmarks"][name]
+        assert cell["responses"] == 2 * report["benchmarks"][name]["questions"]
+        assert cell["rule"] == pytest.approx(report["benchmarks"][name]["manner"]["temporal"])
+    whole = found["benchmarks"]["all"]["agreement"]
+    assert whole["pairs"] + whole["undecided"] == found["benchmarks"]["all"]["responses"]
+    assert "temporal by the rule" in capsys.readouterr().out

@@ -1,0 +1,108 @@
+"""Judgements of a record file → a CoT file that SFT reads as it is, and what came of the annotation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from videor1.annotation.filter import FilterSettings, choose, process, verdict
+from videor1.data.record_file import RecordFile
+from videor1.evaluation.journal import read_predictions
+from videor1.evaluation.judge import Judgement
+
+
+def annotate(
+    records: RecordFile, predictions: Path, output: Path, settings: FilterSettings
+) -> dict[str, Any]:
+    """Writes the CoT file, one JSON object a line in the order of `records`.
+
+    Returns:
+        The statistics: "records" and "kept" in all, by problem type and by data source; "responses" by
+        verdict; "tokens", "accuracy" and "temporal" of what is kept.
+    """
+    counts: dict[str, dict[str, Counter[str]]] = {
+        "problem_type": defaultdict(Counter),
+        "data_source": defaultdict(Counter),
+    }
+    verdicts: Counter[str] = Counter()
+    kept: list[Judgement] = []
+    unfinished = output.with_name(output.name + ".unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        for judgements in _by_question(predictions):
+            verdicts.update(verdict(one, settings) for one in judgements)
+            chosen = choose(judgements, settings)
+            for field, by_value in counts.items():
+                cell = by_value[getattr(judgements[0], field)]
+                cell["records"] += 1
+                cell["kept"] += bool(chosen)
+            for nth, one in enumerate(chosen, start=1):
+                record = replace(records[one.question], process=process(one.response))
+                if nth > 1:  # a record file holds an id once
+                    record = replace(record, problem_id=f"{record.problem_id}#{nth}")
+                file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+                kept.append(replace(one, response="", problem=""))  # their text is written
+    os.replace(unfinished, output)
+    total = sum(counts["problem_type"].values(), Counter())
+    return {
+        "records": total["records"],
+        "kept": total["kept"],
+        "chains": len(kept),
+        "responses": dict(verdicts.most_common()),
+        **{
+            f"by_{field}": {value: dict(cell) for value, cell in sorted(by.items())}
+            for field, by in counts.items()
+        },
+        "tokens": _quantiles([one.tokens for one in kept]),
+        "accuracy": _mean([one.accuracy for one in kept]),
+        "temporal": _mean([one.temporal for one in kept]),
+        "filter": asdict(settings),
+    }
+
+
+def markdown(statistics: dict[str, Any]) -> str:
+    """The statistics for a person."""
+    lines = [
+        f"{statistics['kept']} of {statistics['records']} records have a chain of thought"
+        f" ({statistics['chains']} chains).",
+        "",
+        "| responses | |",
+        "|---|---|",
+        *(f"| {name} | {count} |" for name, count in statistics["responses"].items()),
+    ]
+    for field in ("problem_type", "data_source"):
+        lines += ["", f"| {field} | records | kept | share |", "|---|---|---|---|"]
+        for value, cell in statistics[f"by_{field}"].items():
+            share = cell["kept"] / cell["records"]
+            lines.append(f"| {value or '(none)'} | {cell['records']} | {cell['kept']} | {share:.3f} |")
+    if statistics["chains"]:
+        tokens = ", ".join(f"{name} {value:.0f}" for name, value in statistics["tokens"].items())
+        lines += [
+            "",
+            f"Tokens of the chains: {tokens}. Mean accuracy {statistics['accuracy']:.3f};"
+            f" {statistics['temporal']:.1%} reason about time.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _by_question(predictions: Path) -> Iterator[list[Judgement]]:
+    for _, judgements in groupby(read_predictions(predictions), key=lambda one: one.question):
+        yield list(judgements)
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    levels = {"least": 0.0, "median": 0.5, "p90": 0.9, "most": 1.0}
+    return {name: float(np.quantile(values, level)) for name, level in levels.items()}
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

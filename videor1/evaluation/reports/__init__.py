@@ -1,0 +1,1 @@
+"""Marks → what a person reads: one examination, several side by side, the stages of the quickstart."""

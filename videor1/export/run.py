@@ -1,0 +1,59 @@
+"""The run that a checkpoint comes from: its `config.yaml`, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from videor1.errors import ConfigError
+
+CONFIG = "config.yaml"  # as LightningCLI leaves it in the run's folder, every setting in it
+_LEVELS = 2  # from <run>/checkpoints/last.ckpt up to <run>
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run's folder and all its settings."""
+
+    folder: Path
+    config: Mapping[str, Any]
+
+    @classmethod
+    def around(cls, path: Path) -> Run | None:
+        """The run that `path` lies in; None where no config of one is near."""
+        for folder in path.absolute().parents[:_LEVELS]:
+            if (run := cls.at(folder)) is not None:
+                return run
+        return None
+
+    @classmethod
+    def at(cls, folder: Path) -> Run | None:
+        """The run of this folder; None where there is no config, or that of something else.
+
+        Raises:
+            ConfigError: the config is not YAML.
+        """
+        path = folder / CONFIG
+        if not path.is_file():
+            return None
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+        return cls(folder=folder, config=config) if isinstance(config, dict) and "model" in config else None
+
+    def get(self, key: str) -> Any:
+        """The setting at a dotted key; None where there is none, as for a setting that is null."""
+        value: Any = self.config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    @property
+    def policy(self) -> str | None:
+        """The folder or hub name that training started from."""
+        return self.get("model.init_args.policy")

@@ -109,6 +109,7 @@ def main(args: ArgsType = None) -> None:
         trainer_class=VideoTrainer,
         subclass_mode_model=True,
         parser_class=Parser,
+        parser_kwargs={"description": f"Commands that take no config: {', '.join(TOOLS)}."},
         seed_everything_default=0,
         auto_configure_optimizers=False,
         save_config_kwargs={"overwrite": True},

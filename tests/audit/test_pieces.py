@@ -9,8 +9,9 @@ from videor1.audit.content import content_digest, plain_path, text_key
 from videor1.audit.finding import Finding
 from videor1.audit.journal import Journal
 from videor1.audit.summary import top_causes
-from videor1.audit.tables import Table, many, percent, shorten, size
+from videor1.audit.wording import many, percent, shorten, size
 from videor1.data.cache import CacheSettings
+from videor1.table import Table
 from videor1.types import Record
 
 
@@ -112,8 +113,8 @@ def test_journal_forgets_nothing_but_a_torn_line(tmp_path):
 def test_tables_and_numbers():
     table = Table(head=["", "n"], rows=[["a|b", "1"], ["c", "1,000"]])
     assert table.markdown() == ["|   | n |", "|---|---:|", r"| a\|b | 1 |", "| c | 1,000 |"]
-    assert table.plain(80) == ["            n", "  a|b       1", "  c     1,000"]
-    assert Table(head=["", ""], rows=[["a", "1"]]).plain(5) == ["  a …"]
+    assert table.plain() == ["          n", "a|b       1", "c     1,000"]
+    assert Table(head=["", ""], rows=[["a", "1"]]).plain() == ["a   1"]
     assert shorten("abcdef", 4) == "abc…"
     assert [many(number, "record") for number in (0, 1, 1234)] == ["0 records", "1 record", "1,234 records"]
     assert [percent(share) for share in (0, 0.25, 0.00012)] == ["0.0 %", "25.0 %", "0.012 %"]

@@ -156,16 +156,26 @@ def test_what_cannot_go_on_ends_in_one_line(arguments, told, world, sft, tmp_pat
     assert not (tmp_path / "hf").exists()
 
 
-@pytest.mark.parametrize("name", ["validate", "predict"])
-def test_other_commands_answer_as_with_the_hf_engine(name, plain, world, sft, tmp_path, capfd):
+@pytest.mark.parametrize(("name", "every"), [("validate", 50), ("validate", 0), ("predict", 50)])
+def test_other_commands_answer_as_with_the_hf_engine(
+    name, every, plain, world, sft, tmp_path, capfd, monkeypatch
+):
+    """Where no check of agreement is wanted, the trainer does without weights of its own."""
+
+    def no_second_copy(path, **kwargs):
+        raise AssertionError(f"{path} was loaded beside vLLM")
+
     answers = {}
     for engine in ("hf", "vllm"):
+        if (engine, every) == ("vllm", 0):
+            monkeypatch.setattr("videor1.modules.policy.load_policy", no_second_copy)
         folder = tmp_path / engine
         arguments = [name, "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT]
         arguments += ["--data.root", str(world), "--model.policy", str(sft / "hf")]
         arguments += ["--trainer.default_root_dir", str(folder), "--model.rollout.engine", engine]
         arguments += ["--model.evaluation.sampling.max_new_tokens", "24"]
         arguments += ["--model.rollout.vllm.cpu_kv_gigabytes", "0.25"]
+        arguments += ["--model.rollout.agreement.every", str(every)]
         if name == "predict":
             video = next((world / "videos").rglob("*.mp4"))
             arguments += ["--data.ask.media", str(video), "--data.ask.question", "which colour comes first?"]

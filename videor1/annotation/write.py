@@ -17,6 +17,7 @@ from videor1.annotation.filter import FilterSettings, choose, process, verdict
 from videor1.data.record_file import RecordFile
 from videor1.evaluation.journal import read_predictions
 from videor1.evaluation.judge import Judgement
+from videor1.table import Table
 
 
 def annotate(
@@ -73,15 +74,10 @@ def markdown(statistics: dict[str, Any]) -> str:
         f"{statistics['kept']} of {statistics['records']} records have a chain of thought"
         f" ({statistics['chains']} chains).",
         "",
-        "| responses | |",
-        "|---|---|",
-        *(f"| {name} | {count} |" for name, count in statistics["responses"].items()),
+        *_counts("verdict", {name: {"responses": n} for name, n in statistics["responses"].items()}),
     ]
     for field in ("problem_type", "data_source"):
-        lines += ["", f"| {field} | records | kept | share |", "|---|---|---|---|"]
-        for value, cell in statistics[f"by_{field}"].items():
-            share = cell["kept"] / cell["records"]
-            lines.append(f"| {value or '(none)'} | {cell['records']} | {cell['kept']} | {share:.3f} |")
+        lines += ["", *_counts(field, statistics[f"by_{field}"])]
     if statistics["chains"]:
         tokens = ", ".join(f"{name} {value:.0f}" for name, value in statistics["tokens"].items())
         lines += [
@@ -90,6 +86,15 @@ def markdown(statistics: dict[str, Any]) -> str:
             f" {statistics['temporal']:.1%} reason about time.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(named: str, cells: dict[str, dict[str, int]]) -> list[str]:
+    columns = list(dict.fromkeys(column for cell in cells.values() for column in cell))
+    rows = [
+        [name or "(none)", *(f"{cell.get(column, 0):,}" for column in columns)]
+        for name, cell in cells.items()
+    ]
+    return Table(head=[named, *columns], rows=rows).markdown()
 
 
 def _by_question(predictions: Path) -> Iterator[list[Judgement]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from videor1.audit.tables import count, many, percent, size
+from videor1.audit.wording import count, many, percent, size
 
 
 def remarks(split: dict[str, Any]) -> list[str]:

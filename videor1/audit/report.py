@@ -8,7 +8,8 @@ from typing import Any
 
 from videor1.audit.finding import FAULTS
 from videor1.audit.remarks import remarks
-from videor1.audit.tables import Table, count, percent
+from videor1.audit.wording import count, percent, shorten
+from videor1.table import Table
 
 FIGURES = {"prompt_lengths": "Lengths of prompts", "sources": "Sources", "answer_letters": "Right letters"}
 _FAULTS: dict[str, str] = {"malformed": "malformed record"} | dict(FAULTS)
@@ -40,7 +41,8 @@ def screen(report: dict[str, Any]) -> str:
     width = min(_WIDEST, shutil.get_terminal_size().columns)
     lines = []
     for name, split in report["splits"].items():
-        lines += ["", f"data.{name}: {split['file']}", *_usable(split).plain(width)]
+        lines += ["", f"data.{name}: {split['file']}"]
+        lines += [f"  {shorten(line, width - 2)}" for line in _usable(split).plain()]
         for remark in remarks(split):
             lines += textwrap.wrap(
                 remark,

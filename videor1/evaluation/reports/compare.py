@@ -13,7 +13,8 @@ from videor1.evaluation.reports import figures
 from videor1.evaluation.reports.comparison import comparison
 from videor1.evaluation.reports.finished import FinishedRun, read_runs
 from videor1.evaluation.reports.report import apart_from_frames, frames_of
-from videor1.evaluation.reports.tables import NOTHING, Table, percent, points, scored
+from videor1.evaluation.reports.wording import percent, points, scored
+from videor1.table import NOTHING, Table
 
 
 def compare(runs: list[str], output: str | None = None, paper: bool = False) -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from videor1.errors import RecordError, UserError
 from videor1.evaluation.reports.report import read_report
-from videor1.evaluation.reports.tables import NOTHING, Table
+from videor1.table import NOTHING, Table
 
 STAGES = {"sft": "SFT", "control": "SFT continued", "tgrpo": "T-GRPO"}
 REQUIRED = ("sft", "tgrpo")

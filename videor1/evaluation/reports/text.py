@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from videor1.evaluation.benchmarks import PAPER_MODELS, benchmark_of
-from videor1.evaluation.reports.tables import NOTHING, Table, percent, points, scored
+from videor1.evaluation.reports.wording import percent, points, scored
+from videor1.table import NOTHING, Table
 
 Report = Mapping[str, Any]
 

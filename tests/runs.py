@@ -37,3 +37,12 @@ def fit(stage: str, world: Path, folder: Path, *arguments: str, policy: Path | N
         + ["--trainer.callbacks+", "tests.modules.recorder.Recorder", *arguments]
     )
     return [json.loads(line) for line in (folder / "seen.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def asking(command: str, world: Path, policy: Path, folder: Path, *arguments: str) -> list[str]:
+    """`validate` or `annotate` with the quickstart's config, as the words of its command line."""
+    config = {"validate": "evaluate", "annotate": "annotate"}[command]
+    return [
+        *[command, "-c", str(ROOT / f"configs/quickstart/{config}.yaml"), *SHORT, "--data.root", str(world)],
+        *["--model.policy", str(policy), "--trainer.default_root_dir", str(folder), *arguments],
+    ]

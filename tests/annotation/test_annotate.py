@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from tests.runs import ROOT, SHORT, fit
+from tests.runs import asking, fit
 from videor1.data.record_file import RecordFile
 from videor1.rewards import accuracy
 
@@ -17,18 +17,8 @@ TRIES = 4
 
 
 def command(world: Path, policy: Path, folder: Path, *arguments: str) -> list[str]:
-    return [
-        *["annotate", "-c", str(ROOT / "configs/quickstart/annotate.yaml"), *SHORT],
-        *[
-            "--data.root",
-            str(world),
-            "--model.policy",
-            str(policy),
-            "--trainer.default_root_dir",
-            str(folder),
-        ],
-        *["--model.evaluation.samples", str(TRIES), *arguments],
-    ]
+    tries = ["--model.evaluation.samples", str(TRIES)]
+    return asking("annotate", world, policy, folder, *tries, *arguments)
 
 
 @pytest.fixture(scope="module")

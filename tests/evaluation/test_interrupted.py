@@ -10,31 +10,15 @@ from pathlib import Path
 import pytest
 
 import cli
-from tests.runs import ROOT, SHORT
+from tests.runs import ROOT, asking
 
 KILLS = 10
 LEFT_BEHIND = ["predictions.jsonl", "report.json", "report.md", "benchmarks.png", "tasks.png"]
 
 
 def command(world: Path, policy: Path, folder: Path, *arguments: str) -> list[str]:
-    return [
-        *["validate", "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT],
-        *[
-            "--data.root",
-            str(world),
-            "--model.policy",
-            str(policy),
-            "--trainer.default_root_dir",
-            str(folder),
-        ],
-        *[
-            "--data.validation_batch_size",
-            "1",
-            "--model.evaluation.sampling.max_new_tokens",
-            "32",
-            *arguments,
-        ],
-    ]
+    short = ["--data.validation_batch_size", "1", "--model.evaluation.sampling.max_new_tokens", "32"]
+    return asking("validate", world, policy, folder, *short, *arguments)
 
 
 @pytest.fixture(scope="module")

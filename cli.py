@@ -6,13 +6,15 @@ Wires the classes that a config names; defines none itself. Errors of the input 
 from __future__ import annotations
 
 import logging
+import os
 import re
+import signal
 import sys
 import warnings
 from typing import Any, NoReturn
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from callbacks import ShowAnswers
@@ -53,6 +55,14 @@ class Parser(LightningArgumentParser):
             cause = cause.__cause__
         told = re.sub(r"\s+", " ", _KEY.sub("", told)).strip(" :")
         raise ConfigError(f"{'.'.join(keys)}: {told}" if keys else told) from ex
+
+
+class SavedConfig(SaveConfigCallback):
+    """Leaves a run's settings beside what it trained; a command that only asks must not replace them."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
 
 
 class VideoR1CLI(LightningCLI):
@@ -112,6 +122,7 @@ def main(args: ArgsType = None) -> None:
         parser_kwargs={"description": f"Commands that take no config: {', '.join(TOOLS)}."},
         seed_everything_default=0,
         auto_configure_optimizers=False,
+        save_config_callback=SavedConfig,
         save_config_kwargs={"overwrite": True},
         trainer_defaults={"use_distributed_sampler": False},
         args=args,
@@ -126,6 +137,13 @@ def run(args: ArgsType = None) -> int:
     """`main`, with errors of the input as one line on stderr; returns the exit status."""
     try:
         main(args)
+    except BrokenPipeError:  # who reads the answers has read enough; nothing more may be written on exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except SystemExit as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning has shut down
+            return 128 + signal.SIGINT
+        raise
     except (UserError, ValueError, OSError) as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, UserError | OSError):
@@ -136,7 +154,7 @@ def run(args: ArgsType = None) -> int:
         print(f"error: {_QUALIFIED.sub('', told)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from videor1.rewards import extract_answer
+from videor1.rewards import extract_answer, reasoning_of
 from videor1.types import Clip, Group, Prompt, Record
 
 REASONING = "reasoning  "  # stands before what `reasoning_of` returns
@@ -20,11 +20,6 @@ def heading(prompt: Prompt) -> str:
         shown = f"{len(clip.frames)} frames at {size}, seconds {times}"
     question = f"{record.problem} {' '.join(record.options)}".rstrip()
     return f"\nmedia      {record.problem_id}\nshown      {shown}\nquestion   {question}"
-
-
-def reasoning_of(text: str) -> str:
-    """What stands before `</think>`; of a beginning of a response, the same beginning of that."""
-    return text.partition("</think>")[0].replace("<think>", "").strip()
 
 
 def conclusion(group: Group) -> str:

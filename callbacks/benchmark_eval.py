@@ -54,9 +54,10 @@ class BenchmarkEval(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]  # the CLI's Trainer has it
+        self._media = data.root if self.root is None else Path(self.root)
         questions = Path(trainer.default_root_dir) / f"{self.name}_questions.jsonl"
         if trainer.is_global_zero:
-            write_questions(questions, self.benchmarks, root=Path(self.root or data.root))
+            write_questions(questions, self.benchmarks, root=self._media)
         trainer.strategy.barrier()
         self.records = RecordFile.open(questions, index_folder=data.cache.path / "records")
         self._examined_at = trainer.global_step
@@ -78,8 +79,8 @@ class BenchmarkEval(Callback):
         pl_module.sync_engine()
         examination = Examination(self.records, pl_module.evaluation, seed=pl_module.seed)
         examination.start(pl_module.engine, pl_module.processor, pl_module.device)
-        numbers = range(len(self.records))
-        for batch in trainer.datamodule.question_loader(self.records, numbers):  # type: ignore[attr-defined]
+        data, numbers = trainer.datamodule, range(len(self.records))  # type: ignore[attr-defined]
+        for batch in data.question_loader(self.records, numbers, root=self._media):
             examination.ask(batch.to(pl_module.device))
         found = {f"{self.name}/{name}": value for name, value in curves(examination.finish()).items()}
         found[f"{self.name}/seconds"] = time.perf_counter() - started

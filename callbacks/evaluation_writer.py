@@ -18,16 +18,16 @@ class EvaluationWriter(Callback):
     """
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" or not trainer.is_global_zero:
-            return
         assert isinstance(pl_module, PolicyModule)
         assert pl_module.marks is not None
         assert pl_module.examination is not None
-        assert pl_module.examination.journal is not None  # every examination but those of `fit` has one
-        identity = pl_module.examination.journal.identity
+        journal = pl_module.examination.journal
+        if journal is None or not trainer.is_global_zero:  # `fit` and a dry run keep none
+            return
+        identity = journal.identity
         report = build_report(
             pl_module.marks,
-            model=pl_module.policy_path,
+            model=identity["model"],
             protocol=identity["protocol"],
             questions_digest=identity["questions"],
         )

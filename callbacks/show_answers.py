@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from transformers import PreTrainedTokenizerBase, TextStreamer
 
-from callbacks.answer_text import REASONING, as_dict, conclusion, heading, question_of, reasoning_of
+from callbacks.answer_text import REASONING, as_dict, conclusion, heading, question_of
 from videor1.data.batch import PromptBatch
 from videor1.modules import PolicyModule
+from videor1.rewards import reasoning_of
 from videor1.types import Record
 
 

@@ -35,6 +35,25 @@ def test_help_says_what_it_takes(name, capsys):
     assert f"usage: cli.py {name}" in capsys.readouterr().out
 
 
+def test_what_only_asks_leaves_the_settings_of_a_run_alone(world, sft, tmp_path):
+    """They say what a model was trained with, and an export reads them."""
+    (tmp_path / "config.yaml").write_text("of the training")
+    for name in ("validate", "predict"):
+        words = [name, "-c", str(ROOT / "configs/quickstart/evaluate.yaml"), *SHORT]
+        words += ["--data.root", str(world), "--model.policy", str(world / "model")]
+        words += [
+            "--trainer.default_root_dir",
+            str(tmp_path),
+            "--model.evaluation.sampling.max_new_tokens",
+            "2",
+        ]
+        if name == "predict":
+            film = next((world / "videos").rglob("*.mp4"))
+            words += ["--data.ask.media", str(film), "--data.ask.question", "what?"]
+        cli.main(words)
+        assert (tmp_path / "config.yaml").read_text() == "of the training"
+
+
 def test_an_untaught_judge_is_undecided_and_the_rule_is_not(world, sft, tmp_path, capsys):
     run = tmp_path / "run"
     cli.main(

@@ -36,15 +36,15 @@ def judgement(response: str = "<think>red</think>\n<answer>A</answer>", **change
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "kept"),
-        ({"accuracy": 0.61}, "kept"),
+        ({}, "passed"),
+        ({"accuracy": 0.61}, "passed"),
         ({"accuracy": 0.6}, "wrong"),
         ({"format": 0.0}, "format"),
         ({"finished": False, "format": 0.0}, "cut off"),
         ({"missing": "no such file", "finished": False}, "media missing"),
         ({"tokens": 9}, "too short"),
-        ({"tokens": 10}, "kept"),
-        ({"tokens": 20}, "kept"),
+        ({"tokens": 10}, "passed"),
+        ({"tokens": 20}, "passed"),
         ({"tokens": 21}, "too long"),
     ],
 )

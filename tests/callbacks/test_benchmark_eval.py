@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
 from tests.runs import curves, fit
@@ -67,6 +70,22 @@ def test_the_run_is_the_one_without_it(run, world, sft, tmp_path):
     rows = fit("tgrpo", world, tmp_path, *FEW, *apart, policy=sft / "hf")
     assert [row["sampled"] for row in rows] == [row["sampled"] for row in run[1]]
     assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in run[1]], abs=1e-6)
+
+
+def test_media_are_looked_for_where_its_questions_are(world, sft, tmp_path):
+    """The benchmarks may lie elsewhere than the training data."""
+    root = tmp_path / "elsewhere"
+    shutil.copytree(world, root)
+    data = shutil.copytree(world, tmp_path / "data")
+    for record in json.loads((world / "held_out.json").read_text()):
+        if record["data_type"] == "video":
+            (data / record["path"]).unlink()
+    apart = ["--trainer.callbacks.root", str(root), "--trainer.max_steps", "1"]
+    fit("tgrpo", data, tmp_path / "run", *FEW, *arguments(2), *apart, policy=sft / "hf")
+    logged = curves(tmp_path / "run")
+    assert logged["eval/temporal/missing"] == [(0, 1.0)]  # of the quickstart's own, below the training data
+    assert not {name for name in logged if name.startswith("often/") and name.endswith("missing")}
+    assert logged["often/temporal/tokens"][0][1] > 0
 
 
 @pytest.mark.parametrize(

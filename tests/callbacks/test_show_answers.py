@@ -7,8 +7,9 @@ import json
 import pytest
 import torch
 
-from callbacks.answer_text import REASONING, as_dict, conclusion, heading, reasoning_of
+from callbacks.answer_text import REASONING, as_dict, conclusion, heading
 from callbacks.show_answers import ReasoningStreamer
+from videor1.rewards import reasoning_of
 from videor1.types import Group, Response
 
 TEXT = "<think>the red ball\nfalls 球 behind naïve 🎈 boxes </think>\n<answer>it falls</answer>"

@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from PIL import Image
 
 from videor1.data.ask import ROOT, Ask, AskedPrompts
 from videor1.data.frames import ClipSettings
@@ -21,6 +22,7 @@ def asked(ask):
 
 def test_each_question_is_asked_about_each_medium(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (56, 56)).save(tmp_path / "real.PNG")
     (tmp_path / "link.png").symlink_to("real.PNG")
     ask = Ask(media=["a.mp4", "link.png"], question=["what: red?", "why?"])
     assert asked(ask) == [
@@ -39,7 +41,7 @@ def test_each_question_is_asked_about_each_medium(tmp_path, monkeypatch):
 def test_a_file_holds_questions_relative_to_its_folder(tmp_path, lines):
     questions = [
         {"media": "x.mp4", "question": "what?"},
-        {"media": "/far/y.jpg", "question": "which?", "problem_type": "multiple choice", "options": ["A. b"]},
+        {"media": "/far/y", "question": "which?", "options": ["A. b"]},
         {"media": "../z.mp4", "question": "how many?", "problem_type": "numerical"},
     ]
     file = tmp_path / "questions"
@@ -48,12 +50,36 @@ def test_a_file_holds_questions_relative_to_its_folder(tmp_path, lines):
     folder = os.path.realpath(tmp_path)
     assert [str(ROOT / record.path) for record in records] == [
         f"{folder}/x.mp4",
-        "/far/y.jpg",
+        "/far/y",
         f"{os.path.dirname(folder)}/z.mp4",
     ]
     assert [record.problem_type for record in records] == ["free-form", "multiple choice", "numerical"]
     assert records[1].options == ("A. b",)
-    assert [record.data_type for record in records] == ["video", "image", "video"]
+
+
+def test_what_a_file_holds_decides_and_not_its_name(tmp_path):
+    red, blue = (Image.new("RGB", (56, 56), colour) for colour in ("red", "blue"))
+    red.save(tmp_path / "still", format="JPEG")
+    red.save(tmp_path / "still.webm", format="WEBP")
+    red.save(tmp_path / "moving.webp", save_all=True, append_images=[blue])
+    kinds = {}
+    for name in ("still", "still.webm", "moving.webp", "not_there.png"):
+        (record,) = Ask(media=str(tmp_path / name), question="what?").records()
+        kinds[name] = record.data_type
+    assert kinds == {
+        "still": "image",
+        "still.webm": "image",
+        "moving.webp": "video",
+        "not_there.png": "video",  # which the reader then says
+    }
+
+
+@pytest.mark.parametrize("given", ["[what: first?, why?]", "[a.mp4, 1, true]", " [1] "])
+@pytest.mark.parametrize("name", ["media", "question"])
+def test_a_list_that_yaml_did_not_take_for_one_of_texts_is_refused(given, name):
+    fields = {"media": "a.mp4", "question": "what?"} | {name: given}
+    with pytest.raises(ConfigError, match=rf"data\.ask\.{name}: a list whose items are not all texts"):
+        Ask(**fields)
 
 
 def test_a_record_file_will_do(world):

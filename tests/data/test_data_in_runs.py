@@ -14,7 +14,7 @@ import cli
 from tests.data.damage import claim_too_many_frames
 from tests.runs import fit
 from videor1.data.quarantine import read_quarantine
-from videor1.errors import ConfigError, MediaError, UserError
+from videor1.errors import ConfigError, UserError
 
 TINY = ["--trainer.enable_checkpointing", "true", "--data.workers", "2", "--data.max_bad_share", "0.5"]
 
@@ -158,7 +158,7 @@ def test_data_that_are_not_there_at_all_stop_with_the_summary(world, tmp_path):
         fit("sft", root, tmp_path / "run", "--trainer.max_steps", "2", "--data.max_bad_share", "1")
 
 
-def test_validation_leaves_places_empty_and_says_so(damaged, tmp_path):
+def test_validation_counts_what_cannot_be_seen(damaged, tmp_path):
     root = tmp_path / "world"
     shutil.copytree(damaged[0], root)
     records = json.loads((root / "held_out.json").read_text())
@@ -173,18 +173,23 @@ def test_validation_leaves_places_empty_and_says_so(damaged, tmp_path):
     (one,) = read_quarantine(tmp_path / "run" / "quarantine.jsonl")
     assert (one.record, one.path, one.cause) == (1, records[1]["path"], "no such file")
     lines = (tmp_path / "run" / "predictions.jsonl").read_text().splitlines()
-    asked = {json.loads(line)["problem_id"] for line in lines}
-    assert asked == {record["problem_id"] for record in records} - {records[1]["problem_id"]}
+    judged = [json.loads(line) for line in lines]
+    assert {one["problem_id"] for one in judged} == {record["problem_id"] for record in records}
+    assert {one["question"] for one in judged if one["missing"] == "no such file"} == {1}
+    assert all(one["missing"] is None for one in judged if one["question"] != 1)
 
 
-def test_predict_says_what_is_wrong_with_its_file(world, tmp_path):
+def test_predict_says_what_is_wrong_with_its_file(world, tmp_path, capsys):
     (tmp_path / "x.mp4").write_bytes(b"no video")
-    with pytest.raises(MediaError, match=r"x\.mp4: "):
-        cli.main(
-            ["predict", "-c", "configs/quickstart/evaluate.yaml", "--model.policy", str(world / "model")]
-            + ["--data.ask.media", str(tmp_path / "x.mp4"), "--data.ask.question", "what?"]
-            + ["--data.root", str(world), "--trainer.default_root_dir", str(tmp_path / "run")]
-        )
+    status = cli.run(
+        ["predict", "-c", "configs/quickstart/evaluate.yaml", "--model.policy", str(world / "model")]
+        + ["--data.ask.media", str(tmp_path / "x.mp4"), "--data.ask.question", "what?"]
+        + ["--data.root", str(world), "--trainer.default_root_dir", str(tmp_path / "run")]
+    )
+    told = capsys.readouterr().err
+    assert status == 2
+    assert f"error: {tmp_path}/x.mp4: Invalid data" in told
+    assert told.strip().endswith("error: no answer to 1 of 1 questions")
 
 
 def test_the_second_epoch_comes_from_the_cache(world, tmp_path):

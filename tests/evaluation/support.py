@@ -75,8 +75,9 @@ def protocol_with(*, max_frames: int = 64, temperature: float = 0.01, samples: i
         PromptTemplate(),
         settings,
         max_prompt_tokens=16384,
-        engine="hf",
+        engine={"engine": "hf"},
         precision="bf16-true",
+        batch=8,
         seed=0,
     )
 

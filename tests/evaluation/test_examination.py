@@ -166,12 +166,15 @@ def test_a_part_of_the_questions_and_records_beside_benchmarks(root, world, sft,
     assert report["questions"]["temporal"] + report["questions"]["other"] == 4
 
 
-def test_a_question_in_two_entries_is_named(world, sft, tmp_path, capsys):
+def test_files_that_number_their_questions_alike(world, sft, tmp_path, capsys):
+    two = "[{name: records, annotations: held_out.json}, {name: records, annotations: ./held_out.json}]"
+    cli.main(command(world, sft / "hf", tmp_path, two, "--model.evaluation.sampling.max_new_tokens", "4"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["questions"] == {"temporal": 12, "other": 12}
     twice = "[{name: records, annotations: held_out.json}, {name: records, annotations: held_out.json}]"
-    assert cli.run(command(world, sft / "hf", tmp_path, twice)) == 2
-    assert "error: data.benchmarks: the question 'held_out-0' comes in two of the entries" in (
-        capsys.readouterr().err
-    )
+    assert cli.run(command(world, sft / "hf", tmp_path / "twice", twice)) == 2
+    told = "error: data.benchmarks: the question 'held_out.json/held_out-0' comes in two of the entries"
+    assert told in capsys.readouterr().err
 
 
 def test_questions_from_two_places_are_refused(root, world, sft, tmp_path, capsys):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import cli
 from tests.runs import ROOT, asking
@@ -81,6 +84,54 @@ def test_another_protocol_does_not_go_on_with_the_old_answers(world, sft, tmp_pa
     assert (folder / "predictions.jsonl").read_bytes() != before
 
 
+def test_a_lost_identity_does_not_lend_answers_to_another_model(world, sft, tmp_path):
+    folder = tmp_path / "run"
+    cli.main(command(world, sft / "hf", folder))
+    before = (folder / "predictions.jsonl").read_bytes()
+    (folder / "examination.json").write_text("{", encoding="utf-8")
+    cli.main(command(world, world / "model", folder))
+    assert (folder / "earlier_1/predictions.jsonl").read_bytes() == before
+    assert (folder / "earlier_1/report.json").is_file()  # which compare still reads
+    assert (folder / "predictions.jsonl").read_bytes() != before
+
+
+def test_weights_of_a_checkpoint_are_other_weights(world, sft, tmp_path, capsys):
+    folder = tmp_path / "run"
+    cli.main(command(world, world / "model", folder))
+    before = (folder / "predictions.jsonl").read_bytes()
+    (checkpoint,) = (sft / "checkpoints").glob("last.ckpt")
+    cli.main(command(world, world / "model", folder, "--ckpt_path", str(checkpoint)))
+    assert "judgements made with another model, weights are now in" in capsys.readouterr().out
+    assert (folder / "predictions.jsonl").read_bytes() != before
+    assert json.loads((folder / "report.json").read_text())["model"] == str(checkpoint)
+
+
+def test_what_was_missing_is_asked_when_it_is_there(undisturbed, world, sft, tmp_path):
+    root = tmp_path / "world"
+    shutil.copytree(world, root)
+    film = root / json.loads((root / "held_out.json").read_text())[0]["path"]
+    film.rename(film.with_suffix(".away"))
+    folder, lenient = tmp_path / "run", ["--data.max_bad_share", "1"]
+    cli.main(command(root, sft / "hf", folder, *lenient))
+    assert json.loads((folder / "report.json").read_text())["benchmarks"]["temporal"]["missing"] == 1
+    film.with_suffix(".away").rename(film)
+    cli.main(command(root, sft / "hf", folder, *lenient))
+    same(folder, undisturbed)
+
+
+def test_two_examinations_in_one_folder_are_refused(world, sft, tmp_path, capsys):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with FileLock(folder / "examination.lock"):
+        assert cli.run(command(world, sft / "hf", folder)) == 2
+    assert f"error: {folder}: another examination is under way here" in capsys.readouterr().err
+
+
+def test_a_limit_that_leaves_questions_out_is_refused(world, sft, tmp_path, capsys):
+    assert cli.run(command(world, sft / "hf", tmp_path, "--trainer.limit_val_batches", "2")) == 2
+    assert "error: trainer.limit_val_batches" in capsys.readouterr().err
+
+
 def test_a_damaged_journal_is_named(world, sft, tmp_path, capsys):
     folder = tmp_path / "run"
     cli.main(command(world, sft / "hf", folder))
@@ -89,4 +140,4 @@ def test_a_damaged_journal_is_named(world, sft, tmp_path, capsys):
     assert cli.run(command(world, sft / "hf", folder)) == 2
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith(f"error: {folder}/predictions.jsonl: byte ")
-    assert "delete the file to ask anew" in told
+    assert "damaged, or of another version" in told

@@ -13,9 +13,9 @@ from videor1.evaluation.reasoning import (
     ReasoningSettings,
     is_reflective,
     is_temporal,
-    reasoning_of,
     temporal_hits,
 )
+from videor1.rewards import reasoning_of
 from videor1.toyworld.tasks import TASKS
 
 DEFAULT = ReasoningSettings()
@@ -33,11 +33,12 @@ def entries(text: str, *phrases: str) -> list[tuple[str, tuple[int, ...]]]:
         ("<think>cut off", "cut off"),
         ("a</think><answer>b</answer>", "a"),
         ("no tags", "no tags"),
-        ("before<think>a</think>b<think>c</think>", "a"),
+        ("before <think>a</think>b<think>c</think>", "before a"),
+        ("<answer>b</answer>", ""),
         ("", ""),
     ],
 )
-def test_reasoning_is_what_stands_between_its_tags(text, inside):
+def test_reasoning_is_what_stands_before_the_answer(text, inside):
     assert reasoning_of(text) == inside
 
 

@@ -122,5 +122,5 @@ def test_kappa_needs_both_kinds():
     ],
 )
 def test_impossible_settings_name_their_key(settings, key):
-    with pytest.raises(ConfigError, match=rf"model\.evaluation\.judge\.{key}[ :]"):
+    with pytest.raises(ConfigError, match=rf"^settings\.{key}[ :]"):
         JudgeSettings(**settings)

@@ -156,6 +156,9 @@ def test_a_report_in_the_run_is_found(sft, tmp_path):
     (run / "validation").mkdir(parents=True)
     (run / "config.yaml").write_text((sft / "config.yaml").read_text())
     (run / "checkpoints").symlink_to(sft / "checkpoints")
-    (run / "validation/report.json").write_text(json.dumps(REPORT), encoding="utf-8")
-    folder = export(str(run), str(tmp_path / "model"))
-    assert "## Scores" in (folder / "README.md").read_text(encoding="utf-8")
+    (run / "stage.json").write_text((sft / "stage.json").read_text())
+    for model, told in ((str(run / "hf"), True), ("/somewhere/else/hf", False)):
+        report = json.dumps(REPORT | {"model": model})
+        (run / "validation/report.json").write_text(report, encoding="utf-8")
+        folder = export(str(run), str(tmp_path / "model"))
+        assert ("## Scores" in (folder / "README.md").read_text(encoding="utf-8")) is told

@@ -42,6 +42,27 @@ def test_what_is_no_checkpoint(tmp_path):
         assert kind in told
 
 
+def test_a_folder_with_anything_else_is_left_alone(tmp_path, sft):
+    """A project has a config.json too, and a clone of a model's repository has a history."""
+    for name, config, beside in (("project", '{"name": "node"}', "thesis.tex"), ("clone", None, ".git/HEAD")):
+        folder = tmp_path / name
+        (folder / beside).parent.mkdir(parents=True, exist_ok=True)
+        (folder / beside).write_text("years of work")
+        text = (sft / "hf/config.json").read_text() if config is None else config
+        (folder / "config.json").write_text(text)
+        assert "is there and is no model folder" in reason(sft / "hf", tmp_path, output=folder)
+        assert (folder / beside).read_text() == "years of work"
+
+
+def test_a_link_to_a_model_folder_is_followed(tmp_path, sft):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    export(str(sft / "hf"), str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real/model.safetensors").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
 def test_what_holds_no_policy(tmp_path, sft):
     base = {"base": str(sft / "hf")}
     told = reason(written({"weights": torch.ones(2)}, tmp_path / "a.ckpt"), tmp_path, **base)

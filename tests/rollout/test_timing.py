@@ -25,7 +25,7 @@ def engine(model, processor, prompt):
 
 def evaluation(model, processor, prompt):
     settings = EvaluationSettings(samples=1, greedy=False, shuffled=False, sampling=FEW)
-    Evaluator(HFEngine(model, processor), settings, seed=0).judge([prompt], stream=0)
+    Evaluator(HFEngine(model, processor), processor, settings, seed=0).judge([prompt], [0], stream=0)
 
 
 def positions_used(use, model, processor, prompt):

@@ -10,7 +10,7 @@ from videor1.errors import ConfigError
 from videor1.evaluation.judge import Judgement
 
 _REASONING_ENDS = re.compile(r"</think>(?=\s*+<answer>)")
-KEPT = "kept"
+PASSED = "passed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class FilterSettings:
 
 
 def verdict(judgement: Judgement, settings: FilterSettings) -> str:
-    """`KEPT`, or the first reason against a response."""
+    """`PASSED`, or the first reason against a response."""
     if judgement.missing is not None:
         return "media missing"
     if not judgement.finished:
@@ -52,12 +52,12 @@ def verdict(judgement: Judgement, settings: FilterSettings) -> str:
         return "too short"
     if settings.max_tokens is not None and judgement.tokens > settings.max_tokens:
         return "too long"
-    return KEPT if judgement.accuracy > settings.accuracy_above else "wrong"
+    return PASSED if judgement.accuracy > settings.accuracy_above else "wrong"
 
 
 def choose(judgements: Sequence[Judgement], settings: FilterSettings) -> list[Judgement]:
     """The responses to one record that are kept, best first; of equal ones only the first."""
-    passed = [one for one in judgements if verdict(one, settings) == KEPT]
+    passed = [one for one in judgements if verdict(one, settings) == PASSED]
     distinct = {process(one.response): one for one in reversed(passed)}.values()
     return sorted(distinct, key=lambda one: (-one.accuracy, one.sample))[: settings.keep]
 

@@ -27,7 +27,8 @@ def annotate(
 
     Returns:
         The statistics: "records" and "kept" in all, by problem type and by data source; "responses" by
-        verdict; "tokens", "accuracy" and "temporal" of what is kept.
+        verdict; "chains" that were written, "inexact" ones with an accuracy below 1 among them; "tokens",
+        "accuracy" and "temporal" of these.
     """
     counts: dict[str, dict[str, Counter[str]]] = {
         "problem_type": defaultdict(Counter),
@@ -56,6 +57,7 @@ def annotate(
         "records": total["records"],
         "kept": total["kept"],
         "chains": len(kept),
+        "inexact": sum(one.accuracy < 1 for one in kept),
         "responses": dict(verdicts.most_common()),
         **{
             f"by_{field}": {value: dict(cell) for value, cell in sorted(by.items())}
@@ -84,6 +86,12 @@ def markdown(statistics: dict[str, Any]) -> str:
             "",
             f"Tokens of the chains: {tokens}. Mean accuracy {statistics['accuracy']:.3f};"
             f" {statistics['temporal']:.1%} reason about time.",
+        ]
+    if statistics["inexact"]:
+        lines += [
+            "",
+            f"{statistics['inexact']} of the chains lead to an answer that is only near the solution, which"
+            " SFT teaches as the answer; a higher filter.accuracy_above leaves them out.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from torch.utils.data import Dataset
 
 from videor1.data.batch import PromptBatch
 from videor1.data.maker import PromptMaker
 from videor1.data.quarantine import Quarantined
+from videor1.data.readers.kinds import Kind, kind_of
 from videor1.data.records import parse_record, shown
 from videor1.data.scan import scan
 from videor1.errors import ConfigError, MediaError, RecordError
-from videor1.types import DataType, ProblemType, Record
+from videor1.types import Clip, DataType, ProblemType, Record
 
 ROOT = Path("/")  # a user may name any file, so the paths of these records are relative to the whole disk
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 _NAMES = {"media": "path", "question": "problem"}  # here, and in a record file
 
 
@@ -30,7 +32,8 @@ class Ask:
     Args:
         media: video or image files, one or a list, relative to where the command is run.
         question: what to ask about each of them, one or a list.
-        problem_type: which kind of answer the prompt asks for.
+        problem_type: which kind of answer the prompt asks for; null for multiple choice where there are
+            options, else free-form.
         options: for multiple choice: "A. left", "B. right", …
         file: JSON array or JSON lines instead, with `media` and `question` in each object, and
             `problem_type` and `options` where they are needed. Media are relative to its folder. A record
@@ -39,11 +42,18 @@ class Ask:
 
     media: str | Sequence[str] = ()
     question: str | Sequence[str] = ()
-    problem_type: ProblemType = "free-form"
+    problem_type: ProblemType | None = None
     options: tuple[str, ...] = ()
     file: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("media", "question"):
+            value = getattr(self, name)
+            if isinstance(value, str) and re.fullmatch(r"\s*\[.*\]\s*", value, re.DOTALL):
+                raise ConfigError(
+                    f"data.ask.{name}: a list whose items are not all texts, got {value}; put quotes around"
+                    ' each of them: \'["…", "…"]\''
+                )
         if self.file is not None and (self.media or self.question):
             raise ConfigError(
                 "data.ask.file has its own media and questions: leave out data.ask.media and"
@@ -90,6 +100,7 @@ class AskedPrompts(Dataset[PromptBatch]):
     def __init__(self, records: Sequence[Record], maker: PromptMaker) -> None:
         self.records = records
         self.maker = maker
+        self._last: tuple[str, Clip] | None = None  # path and clip: the next question is often about the same
 
     def __len__(self) -> int:
         return len(self.records)
@@ -99,13 +110,18 @@ class AskedPrompts(Dataset[PromptBatch]):
         for number in numbers:
             record = self.records[number]
             try:
-                prompts.append(self.maker.make(record))
+                prompts.append(self.maker.fit(self.maker.builder.build(record, self._clip(record))))
             except (MediaError, RecordError) as error:
                 name = record.problem_id
                 failed.append(
                     Quarantined(file="", record=number, problem_id=name, path=record.path, cause=str(error))
                 )
         return PromptBatch(prompts, quarantined=failed, drawn=numbers)
+
+    def _clip(self, record: Record) -> Clip:
+        if self._last is None or self._last[0] != record.path:
+            self._last = record.path, self.maker.media.read(record, self.maker.clip)
+        return self._last[1]
 
 
 def _listed(one_or_more: str | Sequence[str]) -> Sequence[str]:
@@ -120,18 +136,29 @@ def _record(raw: Any, folder: Path, where: str) -> Record:
     if "://" in medium:
         raise RecordError(f"{where}: 'media' must be a file, got the address {shown(medium)}")
     file = os.path.realpath(folder / medium)  # who names a link means what it leads to
-    data_type: DataType = "image" if Path(file).suffix.lower() in IMAGE_SUFFIXES else "video"
     asked = {
         "problem_id": medium,
         "problem": question,
-        "data_type": raw.get("data_type", data_type),
-        "problem_type": raw.get("problem_type", "free-form"),
+        "data_type": raw.get("data_type") or _data_type(Path(file)),
+        "problem_type": raw.get("problem_type") or ("multiple choice" if raw.get("options") else "free-form"),
         "options": raw.get("options"),
         "solution": "",
         "path": os.path.relpath(file, ROOT),
         "data_source": "ask",
     }
     return parse_record(asked, where=where)
+
+
+def _data_type(file: Path) -> DataType:
+    """What the file holds; a file that cannot be opened is for the reader to complain about."""
+    try:
+        kind = kind_of(file)
+        if kind is Kind.IMAGE_OR_ANIMATION:
+            with Image.open(file) as image:
+                return "video" if getattr(image, "is_animated", False) else "image"
+    except OSError:
+        return "video"
+    return "image" if kind is Kind.IMAGE else "video"
 
 
 def _text(raw: dict[str, Any], name: str, where: str) -> str:

@@ -173,10 +173,16 @@ class VideoDataModule(LightningDataModule):
         if self.validate is None and self._trainer.state.fn == "fit":
             return []
         split, module = self.examined_split, self._trainer.lightning_module
-        return self.question_loader(split.records, split.numbers().tolist(), done=module.questions_done)
+        done = module.begin_examination()
+        return self.question_loader(split.records, split.numbers().tolist(), done=done)
 
     def question_loader(
-        self, records: RecordFile, numbers: Sequence[int], *, done: Container[int] = ()
+        self,
+        records: RecordFile,
+        numbers: Sequence[int],
+        *,
+        done: Container[int] = (),
+        root: Path | None = None,
     ) -> DataLoader[PromptBatch]:
         """Batches of questions for this rank; the place of an unusable one stays empty.
 
@@ -184,6 +190,7 @@ class VideoDataModule(LightningDataModule):
             records: the questions.
             numbers: which of them.
             done: those that need not be asked again.
+            root: folder of their media; None for the data root.
         """
         module = self._trainer.lightning_module
         batches = deal(
@@ -193,7 +200,7 @@ class VideoDataModule(LightningDataModule):
             rank=self._trainer.global_rank,
             world_size=self._trainer.world_size,
         )
-        maker = self.maker(module.processor, module.response_tokens)
+        maker = self.maker(module.processor, module.response_tokens, root=root)
         dataset = PromptDataset(records, maker, on_bad="raise" if self.strict else "skip")
         return self._loader(dataset, batches)
 

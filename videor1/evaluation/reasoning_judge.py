@@ -18,8 +18,7 @@ from torchmetrics.functional.classification import binary_cohen_kappa
 from transformers import Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
-from videor1.evaluation.reasoning import reasoning_of
-from videor1.rewards.answer import extract_answer, parse_choice
+from videor1.rewards.answer import extract_answer, parse_choice, reasoning_of
 from videor1.rollout.engine import Engine, Sampling
 from videor1.types import NO_CLIP, Prompt, Record
 
@@ -106,7 +105,7 @@ class ReasoningJudge:
 
     def prompt(self, text: str) -> Prompt:
         """What the judge is asked about one response."""
-        reasoning = reasoning_of(text).strip()
+        reasoning = reasoning_of(text)
         for token in self._special:  # spelt out by the policy, it would be read as the token itself
             reasoning = reasoning.replace(token, f"{token[0]} {token[1:]}")
         question = self.settings.template.format(reasoning=reasoning)

@@ -148,7 +148,10 @@ def scores(marks: Marks) -> dict[str, Any]:
 
 
 def curves(marks: Marks) -> dict[str, float]:
-    """`<benchmark>/<decoding>/<order>`, the temporal gap of each decoding, and how responses were written."""
+    """`<benchmark>/<decoding>/<order>`, the temporal gap of each decoding, and how responses were written.
+
+    Where media are missing, their share of the questions too.
+    """
     named: dict[str, float | None] = {}
     for benchmark, found in scores(marks).items():
         for decoding, cells in found["cells"].items():
@@ -156,6 +159,8 @@ def curves(marks: Marks) -> dict[str, float]:
             if cells["ordered"] is not None and cells["shuffled"] is not None:
                 named[f"{benchmark}/{decoding}/gap"] = cells["ordered"] - cells["shuffled"]
         named |= {f"{benchmark}/{name}": mean for name, mean in found["manner"].items()}
+        if found["missing"]:
+            named[f"{benchmark}/missing"] = found["missing"] / found["questions"]
     return {name: value for name, value in named.items() if value is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,13 +13,14 @@ from torch import Tensor
 from videor1.errors import ConfigError
 from videor1.export.adapters import adapter_settings, merge_folder, merge_saved
 from videor1.export.base import Base, open_base
-from videor1.export.card import Origin, find_report, write_card
+from videor1.export.card import REPORT, Origin, find_report, write_card
 from videor1.export.checkpoint import Checkpoint, Kind, find_checkpoint
 from videor1.export.folder import CARD, export_folder
 from videor1.export.plain import fit_tensors, plain_model
 from videor1.export.run import Run
 from videor1.export.saved import read_saved
 
+_WRITTEN = {".json", ".safetensors", ".bin", ".txt", ".jinja", ".md", ".model"}  # suffixes in a model folder
 _VISION = "model.visual."
 _ADAPTED = "base_model_name_or_path"  # of an adapter, as PEFT notes it
 
@@ -54,10 +56,13 @@ def export(
     run = Run.around(found.path)
     scores = find_report(run, report)
     source = _open_base(found, base, run)
-    folder = Path(output)
+    folder = Path(output).resolve()
     _check_output(folder, found.path, Path(source.name))
     model = plain_model(source.config, source.generation, source.dtype(dtype))
     tensors, origin = _policy(found, source, run, model.dtype)
+    if report is None and scores is not None and run is not None and not run.examined(scores, origin.step):
+        print(f"{run.folder / REPORT} is about other weights than these; the card goes without scores")
+        scores = None
     state = fit_tensors(tensors, model, path=found.path, base=source.name)
     card = write_card(origin, run, scores)
     if found.kind is Kind.FOLDER and run is None and (found.path / CARD).is_file() and scores is None:
@@ -69,13 +74,22 @@ def export(
 
 def _check_output(folder: Path, checkpoint: Path, base: Path) -> None:
     """Writing there must lose nothing but an earlier export."""
-    if folder.is_file() or (
-        folder.is_dir() and any(folder.iterdir()) and not (folder / "config.json").is_file()
-    ):
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_model(folder)):
         raise ConfigError(f"output: '{folder}' is there and is no model folder; choose another")
     for key, path in (("checkpoint", checkpoint), ("base", base)):
         if path.resolve().is_relative_to(folder.resolve()):
             raise ConfigError(f"output: '{folder}' would replace the {key} '{path}'; choose another")
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether it holds a model of transformers and nothing that an export would not write."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return "model_type" in config and all(
+        one.is_file() and one.suffix in _WRITTEN for one in folder.iterdir()
+    )
 
 
 def _open_base(checkpoint: Checkpoint, base: str | None, run: Run | None) -> Base:

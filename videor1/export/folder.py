@@ -36,6 +36,7 @@ def export_folder(
     processor.save_pretrained(unfinished)
     if card is not None:
         (unfinished / CARD).write_text(card, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     unfinished.rename(folder)
     return folder

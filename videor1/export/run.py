@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,18 @@ class Run:
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         return value
+
+    def examined(self, report: Mapping[str, Any], step: int | None) -> bool:
+        """Whether a report is about the weights with which the run ended, and `step` (None: its end) is that.
+
+        Args:
+            report: of an examination.
+            step: optimizer steps of a checkpoint.
+        """
+        if Path(str(report.get("model"))).resolve() != (self.folder / "hf").resolve():
+            return False
+        stage = self.folder / "stage.json"
+        return step is None or (stage.is_file() and json.loads(stage.read_bytes())["steps"] == step)
 
     @property
     def policy(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -16,6 +17,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
+from videor1.errors import ConfigError
 from videor1.evaluation.examination import Examination
 from videor1.evaluation.judge import EvaluationSettings, Judgement
 from videor1.evaluation.scores import Marks, curves
@@ -78,6 +80,7 @@ class PolicyModule(LightningModule):
         self.attention = attention
         self.seed = seed
         self.model: Qwen2_5_VLForConditionalGeneration | None = None
+        self._asks_elsewhere = False  # the engine has its own weights, and nothing here computes with them
         self._engine: Engine | None = None
         self._weights: PolicyWeights | None = None  # that the engine takes over, unless it has the policy's
         self.examination: Examination | None = None  # under way, or the last one
@@ -99,7 +102,7 @@ class PolicyModule(LightningModule):
 
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""
-        if self.model is None and self._needs_weights:
+        if self.model is None and not self._asks_elsewhere:
             self.model = load_policy(self.policy_path, dtype=torch.get_default_dtype())
             self.model.model.visual.requires_grad_(not self.freeze_vision)
             if self.gradient_checkpointing:
@@ -115,12 +118,6 @@ class PolicyModule(LightningModule):
         )
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    @property
-    def _needs_weights(self) -> bool:
-        """Whether anything here computes with the policy; an engine that was told enough has its own copy."""
-        elsewhere = self.rollout.engine != "hf" and self.rollout.agreement.every == 0
-        return self.trainer.state.fn == "fit" or not elsewhere or self.trainer.ckpt_path is not None
 
     @property
     def engine(self) -> Engine:
@@ -168,13 +165,21 @@ class PolicyModule(LightningModule):
             )
 
     def setup(self, stage: str) -> None:
-        if stage in ("validate", "test"):  # commands of their own, which may be killed and started again
-            self.examination = examination_of(self, self._datamodule)
+        unchecked = self.rollout.engine != "hf" and self.rollout.agreement.every == 0
+        self._asks_elsewhere = stage != "fit" and unchecked
+        self.examination = None
 
-    @property
-    def questions_done(self) -> Collection[int]:
-        """Numbers of the questions that a validation need not ask; the data module leaves them out."""
-        return self.examination.done if self.examination else ()
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.model is None:
+            raise ConfigError(
+                "ckpt_path: with model.rollout.agreement.every 0 only the engine has weights, those of"
+                " model.policy; export the checkpoint and name it there"
+            )
+
+    def begin_examination(self) -> Collection[int]:
+        """Opens the examination; returns the numbers of the questions that need not be asked again."""
+        self.examination = examination_of(self, self._datamodule)
+        return self.examination.done
 
     def teardown(self, stage: str) -> None:
         if self._engine is not None:
@@ -196,8 +201,8 @@ class PolicyModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.sync_engine()
-        if self.trainer.state.fn == "fit":
-            self.examination = examination_of(self, self._datamodule)
+        if self.trainer.state.fn == "fit":  # whose loader is used again
+            self.begin_examination()
         assert self.examination is not None
         self.examination.start(self.engine, self.processor, self.device)
 

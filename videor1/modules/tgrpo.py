@@ -91,6 +91,7 @@ class TGRPOModule(PolicyModule):
         checkpoint["state_dict"] = _without_reference(checkpoint["state_dict"])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         expected = set(_without_reference(self.state_dict()))
         found = checkpoint.get("state_dict")  # DeepSpeed keeps the weights in files of its own
         if found is not None and (wrong := expected.symmetric_difference(found)):

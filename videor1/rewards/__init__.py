@@ -4,7 +4,7 @@
 """
 
 from videor1.rewards.accuracy import accuracy
-from videor1.rewards.answer import extract_answer
+from videor1.rewards.answer import extract_answer, reasoning_of
 from videor1.rewards.format import format_reward
 from videor1.rewards.length import length_bonus
 from videor1.rewards.temporal import temporal_bonus
@@ -16,6 +16,7 @@ __all__ = [
     "extract_answer",
     "format_reward",
     "length_bonus",
+    "reasoning_of",
     "score_group",
     "temporal_bonus",
 ]

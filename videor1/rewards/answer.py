@@ -41,6 +41,15 @@ def extract_answer(text: str) -> str | None:
     return None if end < 0 else text[start:end].strip()
 
 
+def reasoning_of(text: str) -> str:
+    """What a response says before it answers: all before `</think>` or `<answer>`, without the opening tag.
+
+    Of the beginning of a response it is the same beginning.
+    """
+    before = text.partition("</think>")[0].partition(_OPEN)[0]
+    return before.replace("<think>", "").strip()
+
+
 def parse_choice(text: str) -> str | None:
     """The option letter that `text` names, in upper case; None when it names none.
 

@@ -6,11 +6,15 @@ import faulthandler
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import numpy as np
 import torch
+
+_GRACE = 10.0  # seconds
 
 
 @contextmanager
@@ -73,8 +77,20 @@ def deadline(seconds: float) -> Iterator[None]:
     """
     stderr = sys.__stderr__  # what sys.stderr has been replaced with may be no file
     assert stderr is not None
-    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
+    watchdog = threading.Timer(seconds, _end, args=(seconds, stderr))
+    watchdog.daemon = True
+    watchdog.start()
+    # Where the hang holds the interpreter's lock no thread of Python's gets to run, but this one does.
+    faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=stderr)
     try:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
+        watchdog.cancel()
+
+
+def _end(seconds: float, stderr: TextIO) -> None:
+    """Other threads stand still while this one holds the lock, so their stacks can be read."""
+    print(f"Timeout: vLLM took more than {seconds:g} s", file=stderr)
+    faulthandler.dump_traceback(file=stderr, all_threads=True)
+    os._exit(1)

@@ -245,5 +245,5 @@ def test_runs_that_cannot_be_read_are_named(runs, tmp_path):
     with pytest.raises(UserError, match="at least one run"):
         compare([])
     (tmp_path / "base/predictions.jsonl").write_text('{"question": 0}\n')
-    with pytest.raises(UserError, match=r"base/predictions\.jsonl: byte 0: no judgement"):
+    with pytest.raises(UserError, match=r"base/predictions\.jsonl: byte 0: damaged"):
         read_runs(runs)

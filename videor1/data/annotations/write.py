@@ -23,7 +23,10 @@ def write_questions(file: Path, benchmarks: Sequence[BenchmarkFile], *, root: Pa
         RecordError: annotations are missing or malformed.
         ConfigError: not one of a benchmark's media is where it should be, or a question comes twice.
     """
-    records = [record for benchmark in benchmarks for record in _read(benchmark, root)]
+    plain = [benchmark for benchmark in benchmarks if benchmark.name == RECORDS]
+    records = [
+        record for benchmark in benchmarks for record in _read(benchmark, root, alone=[benchmark] == plain)
+    ]
     twice = [name for name, count in Counter(record.problem_id for record in records).items() if count > 1]
     if twice:
         raise ConfigError(f"data.benchmarks: the question {twice[0]!r} comes in two of the entries")
@@ -36,14 +39,16 @@ def write_questions(file: Path, benchmarks: Sequence[BenchmarkFile], *, root: Pa
     os.replace(unfinished, file)
 
 
-def _read(benchmark: BenchmarkFile, root: Path) -> list[Record]:
+def _read(benchmark: BenchmarkFile, root: Path, *, alone: bool) -> list[Record]:
     """Its questions; single media may be missing, which the examination reports and counts.
 
-    Benchmarks number their questions alike, so their names go before the numbers.
+    Benchmarks and files number their questions alike, so their names go before the numbers, but for those of
+    a record file that is `alone`.
     """
     records = read_benchmark(benchmark, root)
-    if benchmark.name != RECORDS:
-        records = [replace(record, problem_id=f"{benchmark.name}/{record.problem_id}") for record in records]
+    if not alone:
+        name = benchmark.annotations if benchmark.name == RECORDS else benchmark.name
+        records = [replace(record, problem_id=f"{name}/{record.problem_id}") for record in records]
     if not any((root / record.path).exists() for record in records):
         raise ConfigError(
             f"data.benchmarks: {benchmark.name}: none of its {len(records)} media is there,"

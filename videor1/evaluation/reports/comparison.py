@@ -57,7 +57,7 @@ def comparison(runs: Sequence[FinishedRun], *, paper: bool) -> dict[str, Any]:
             }
             for other in others
         },
-        "notes": [*_other_questions(runs, shared), *_other_protocols(runs)],
+        "notes": [*_other_questions(runs, shared), *_unseen(runs), *_other_protocols(runs)],
     }
     return found | ({"paper": _paper(names)} if paper else {})
 
@@ -87,11 +87,13 @@ def _score(marks: Marks) -> dict[str, float | None]:
 
 
 def _difference(first: Marks, other: Marks, *, exact: bool) -> dict[str, float | None]:
-    """Score of `other` minus that of `first` on the same questions.
+    """Score of `other` minus that of `first` on the same questions, of those that both were shown.
 
     p is McNemar's, where every question has one response (`exact`) and its mark is 0 or 1.
     """
     nothing = dict.fromkeys(("mean", "low", "high", "p"))
+    seen = ~(first.missing | other.missing)
+    first, other = first.where(seen), other.where(seen)
     if not first.kinds:
         return nothing
     benchmark, tasks, ours = first.headline
@@ -129,6 +131,16 @@ def _other_questions(runs: Sequence[FinishedRun], shared: Mapping[str, frozenset
         if any(count != len(questions) for count in asked.values()):
             told = ", ".join(f"{run} has {count:,}" for run, count in asked.items())
             yield f"{name}: over the {len(questions):,} questions in common; {told}"
+
+
+def _unseen(runs: Sequence[FinishedRun]) -> Iterator[str]:
+    for run in runs:
+        for name in run.marks.benchmarks:
+            if count := int(run.marks.of(name).missing.sum()):
+                yield (
+                    f"{run.name} could not be shown the media of {count:,} questions of {name}: wrong in its"
+                    " score, left out of differences"
+                )
 
 
 def _other_protocols(runs: Sequence[FinishedRun]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def runs(scores: Mapping[str, Scores], *, paper: bool = True) -> Figure:
         values, spread = _values([score for _, score in known])
         axes.bar(places, values, width, color=colour, label=label)
         axes.errorbar(places, values, yerr=spread, fmt="none", ecolor="black", capsize=2, linewidth=1)
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), list(map(_plain, names)))
     axes.set(ylabel="score, %", ylim=(0, 100))
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=min(len(rows), 4), fontsize=8)
@@ -68,9 +68,9 @@ def tasks(report: Mapping[str, Any]) -> Figure:
             axes.barh(
                 places, values, 0.8 / len(orders), color=_BLUE if order == "ordered" else _GREY, label=order
             )
-        axes.set_yticks(range(len(cells)), [task or name for task in cells], fontsize=8)
+        axes.set_yticks(range(len(cells)), [_plain(task or name) for task in cells], fontsize=8)
         axes.set(xlim=(0, 100), ylim=(len(cells) - 0.4, -0.6))
-        axes.set_title(f"{name}, %", loc="left", fontsize=10)
+        axes.set_title(f"{_plain(name)}, %", loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
     if len(orders) > 1:
         handles, labels = column[0].get_legend_handles_labels()
@@ -96,11 +96,11 @@ def frames(series: Mapping[str, Mapping[int, Scores]]) -> Figure:
             present = {count: scores[name] for count, scores in line.items() if name in scores}
             values, spread = _values(list(present.values()))
             axes.errorbar(
-                list(present), values, yerr=spread, color=f"C{i}", marker="o", capsize=3, label=model
+                list(present), values, yerr=spread, color=f"C{i}", marker="o", capsize=3, label=_plain(model)
             )
         axes.set_xscale("log", base=2)
         axes.set_xticks(counts, [str(count) for count in counts])
-        axes.set_title(f"{name}, %", loc="left", fontsize=10)
+        axes.set_title(f"{_plain(name)}, %", loc="left", fontsize=10)
         axes.set_xlabel("frames", fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[len(names) :]:
@@ -130,3 +130,8 @@ def _values(scores: Sequence[Score]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 def _percent(value: float | None) -> float:
     return _NAN if value is None else 100 * value
+
+
+def _plain(text: str) -> str:
+    """Without what matplotlib would take for a formula."""
+    return text.replace("$", r"\$")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,6 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
     """Writes `report.json`, `report.md` and the figures.
 
     `frames.png` is drawn where folders beside this one hold reports that differ in the number of frames only.
-
-    Raises:
-        UserError: a report beside this one is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
@@ -115,10 +113,13 @@ def by_frames(reports: Iterable[dict[str, Any]], *, like: Mapping[str, Any]) -> 
 
 
 def _beside(folder: Path) -> list[dict[str, Any]]:
-    """Reports of examinations in the folders beside this one."""
-    here = folder.resolve()
-    files = [file for file in sorted(here.parent.glob(f"*/{FILE}")) if file.parent != here]
-    return [found for file in files if _is_report(found := _load(file))]
+    """Reports of examinations in the folders beside this one; what else lies there is not its business."""
+    here, reports = folder.resolve(), []
+    for file in sorted(here.parent.glob(f"*/{FILE}")):
+        with suppress(UserError):
+            if file.parent != here:
+                reports.append(read_report(file))
+    return reports
 
 
 def _load(file: Path) -> Any:

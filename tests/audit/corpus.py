@@ -17,7 +17,7 @@ from videor1.data.datamodule import VideoDataModule
 from videor1.data.frames import ClipSettings
 from videor1.data.prompts import PromptTemplate
 from videor1.data.record_file import RecordFile
-from videor1.evaluation.judge import EvaluationSettings
+from videor1.evaluation.ways import EvaluationSettings
 from videor1.modules import TGRPOModule
 from videor1.rollout.engine import Sampling
 from videor1.rollout.settings import RolloutSettings

@@ -11,10 +11,11 @@ from typing import Any
 from videor1.data.frames import ClipSettings
 from videor1.data.prompts import PromptTemplate
 from videor1.data.record_index import Kind
-from videor1.evaluation.judge import EvaluationSettings, Judgement
+from videor1.evaluation.judge import Judgement
 from videor1.evaluation.protocol import protocol
 from videor1.evaluation.reports.report import build_report, write_report
 from videor1.evaluation.scores import Marks, MarkTable
+from videor1.evaluation.ways import EvaluationSettings
 from videor1.rollout.engine import Sampling
 
 

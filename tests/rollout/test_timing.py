@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from videor1.evaluation.judge import EvaluationSettings, Evaluator
+from videor1.evaluation.judge import Evaluator
+from videor1.evaluation.ways import EvaluationSettings
 from videor1.policy.group_pass import score_responses
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine

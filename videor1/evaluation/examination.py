@@ -8,8 +8,9 @@ from transformers import Qwen2_5_VLProcessor
 from videor1.data.batch import PromptBatch
 from videor1.data.record_file import RecordFile
 from videor1.evaluation.journal import Journal, read_predictions
-from videor1.evaluation.judge import EvaluationSettings, Evaluator, Judgement, asks, judge_missing
+from videor1.evaluation.judge import Evaluator, Judgement, judge_missing
 from videor1.evaluation.scores import Marks, MarkTable
+from videor1.evaluation.ways import EvaluationSettings, ways
 from videor1.rollout.engine import Engine
 
 
@@ -38,7 +39,7 @@ class Examination:
         self.done: frozenset[int] = frozenset()  # numbers of the questions that need not be asked again
         if journal is not None:
             judged = journal.start()
-            self.done = frozenset(number for number in judged if judged[number] == self._asks(number))
+            self.done = frozenset(number for number in judged if judged[number] == self._expected(number))
 
     def start(self, engine: Engine, processor: Qwen2_5_VLProcessor, device: torch.device) -> None:
         """Names who answers, before the first batch."""
@@ -71,6 +72,6 @@ class Examination:
             self.table.update(read_predictions(self.journal.whole) if self.journal.rank == 0 else ())
         return self.table.marks()
 
-    def _asks(self, number: int) -> int:
+    def _expected(self, number: int) -> int:
         kind = self.records.kinds[self.records.kind_codes[number]]
-        return sum(1 for _ in asks(self.settings, kind.data_type))
+        return sum(1 for _ in ways(self.settings, kind.data_type))

@@ -2,60 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from transformers import Qwen2_5_VLProcessor
 
-from videor1.errors import ConfigError
 from videor1.evaluation.benchmarks import benchmark_of
 from videor1.evaluation.marks import official_mark, released_mark
-from videor1.evaluation.reasoning import ReasoningSettings, is_reflective, is_temporal
+from videor1.evaluation.reasoning import is_reflective, is_temporal
+from videor1.evaluation.ways import Decoding, EvaluationSettings, Order, Way, decodings, ways
 from videor1.rewards import extract_answer, format_reward
 from videor1.rollout.blind import blind_prompt, vision_token_ids
-from videor1.rollout.engine import Engine, Sampling
+from videor1.rollout.engine import Engine
 from videor1.rollout.loop import GroupSettings, RolloutLoop
-from videor1.types import DataType, Prompt, Record, Response
-
-Decoding = Literal["sampled", "greedy"]
-Order = Literal["ordered", "shuffled", "blind"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSettings:
-    """How a model is examined.
-
-    Args:
-        samples: responses drawn for each question and frame order; their mean is the sampled score.
-        sampling: how they are drawn.
-        greedy: also take the one greedy response of each.
-        shuffled: also ask about the shuffled frames of each video.
-        blind: also ask without any media: what the words alone give away.
-        rules: which reading of the accuracy rewards judges what is no benchmark, "paper" or "released".
-        reasoning: what counts as reasoning about time, and as second thoughts.
-    """
-
-    samples: int = 4
-    sampling: Sampling = field(default_factory=Sampling)
-    greedy: bool = True
-    shuffled: bool = True
-    blind: bool = False
-    rules: Literal["paper", "released"] = "paper"
-    reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
-
-    def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise ConfigError(f"model.evaluation.samples must be at least 1, got {self.samples}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One of the ways in which every question is asked."""
-
-    decoding: Decoding
-    order: Order
-    sample: int
+from videor1.types import Prompt, Record, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +70,12 @@ class Evaluator:
                 ),
                 seed=seed,
             )
-            for decoding, (count, sampling) in _decodings(settings).items()
+            for decoding, (count, sampling) in decodings(settings).items()
             for seeing in ([True, False] if settings.blind else [True])
         }
 
     def judge(self, prompts: Sequence[Prompt], numbers: Sequence[int], *, stream: int) -> list[Judgement]:
-        """All judgements of a batch, question by question in the order of `asks`.
+        """All judgements of a batch, question by question in the order of `ways`.
 
         Args:
             prompts: the questions.
@@ -136,34 +97,21 @@ class Evaluator:
                     found[decoding, "blind"] = group.ordered
         return [
             judge_response(
-                prompt.record, found[ask.decoding, ask.order][ask.sample], ask, number, self.settings
+                prompt.record, found[way.decoding, way.order][way.sample], way, number, self.settings
             )
             for prompt, number, found in zip(prompts, numbers, responses, strict=True)
-            for ask in asks(self.settings, prompt.record.data_type)
+            for way in ways(self.settings, prompt.record.data_type)
         ]
 
 
-def asks(settings: EvaluationSettings, data_type: DataType | str) -> Iterator[Ask]:
-    """Every way in which a question about this kind of media is asked."""
-    orders: list[Order] = ["ordered"]
-    if settings.shuffled and data_type == "video":
-        orders.append("shuffled")
-    if settings.blind:
-        orders.append("blind")
-    for decoding, (count, _) in _decodings(settings).items():
-        for order in orders:
-            for sample in range(count):
-                yield Ask(decoding=decoding, order=order, sample=sample)
-
-
 def judge_response(
-    record: Record, response: Response, ask: Ask, number: int, settings: EvaluationSettings
+    record: Record, response: Response, way: Way, number: int, settings: EvaluationSettings
 ) -> Judgement:
     """One response with its marks."""
     benchmark, text = benchmark_of(record.data_source), response.text
     question = "\n".join((record.problem, *record.options))
     return Judgement(
-        **_question(record, ask, number),
+        **_question(record, way, number),
         response=text,
         answer=extract_answer(text),
         accuracy=official_mark(text, record.solution, record.problem_type, benchmark, rules=settings.rules),
@@ -180,7 +128,7 @@ def judge_missing(record: Record, cause: str, number: int, settings: EvaluationS
     """What stands for a question whose media could not be read: nothing said, in every way of asking."""
     return [
         Judgement(
-            **_question(record, ask, number),
+            **_question(record, way, number),
             response="",
             answer=None,
             accuracy=0.0,
@@ -192,11 +140,11 @@ def judge_missing(record: Record, cause: str, number: int, settings: EvaluationS
             finished=False,
             missing=cause,
         )
-        for ask in asks(settings, record.data_type)
+        for way in ways(settings, record.data_type)
     ]
 
 
-def _question(record: Record, ask: Ask, number: int) -> dict[str, Any]:
+def _question(record: Record, way: Way, number: int) -> dict[str, Any]:
     return {
         "question": number,
         "problem_id": record.problem_id,
@@ -205,16 +153,7 @@ def _question(record: Record, ask: Ask, number: int) -> dict[str, Any]:
         "problem_type": record.problem_type,
         "data_source": record.data_source,
         "data_type": record.data_type,
-        "decoding": ask.decoding,
-        "order": ask.order,
-        "sample": ask.sample,
+        "decoding": way.decoding,
+        "order": way.order,
+        "sample": way.sample,
     }
-
-
-def _decodings(settings: EvaluationSettings) -> dict[Decoding, tuple[int, Sampling]]:
-    """Number of responses and sampling of each decoding."""
-    decodings: dict[Decoding, tuple[int, Sampling]] = {"sampled": (settings.samples, settings.sampling)}
-    if settings.greedy:
-        once = Sampling(max_new_tokens=settings.sampling.max_new_tokens, temperature=0.0)
-        decodings["greedy"] = (1, once)
-    return decodings

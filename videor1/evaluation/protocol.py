@@ -17,7 +17,7 @@ from typing import Any
 
 from videor1.data.frames import ClipSettings
 from videor1.data.prompts import PromptTemplate
-from videor1.evaluation.judge import EvaluationSettings
+from videor1.evaluation.ways import EvaluationSettings
 
 SCORING = 1  # raised when extraction, marks or averages change their meaning
 _PACKAGES = ("torch", "transformers", "av", "decord2", "pillow")

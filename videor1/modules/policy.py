@@ -19,8 +19,9 @@ from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
 from videor1.evaluation.examination import Examination
-from videor1.evaluation.judge import EvaluationSettings, Judgement
+from videor1.evaluation.judge import Judgement
 from videor1.evaluation.scores import Marks, curves
+from videor1.evaluation.ways import EvaluationSettings
 from videor1.modules.examining import examination_of
 from videor1.modules.schedule import LearningRateSchedule
 from videor1.policy.group_pass import GroupPass, score_responses

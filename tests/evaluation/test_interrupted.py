@@ -48,7 +48,7 @@ def test_ten_kills_leave_no_trace(undisturbed, world, sft, tmp_path):
     same(tmp_path / "run", undisturbed)
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.nightly), 3])
 def test_ranks_make_no_difference(ranks, undisturbed, world, sft, tmp_path):
     """12 questions in batches of 5 and 3 ranks: neither divides them, and the last batch is short."""
     alone, together = tmp_path / "alone", tmp_path / "together"

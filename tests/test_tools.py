@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -33,6 +34,20 @@ def test_help_says_what_it_takes(name, capsys):
         cli.main([name, "--help"])
     assert ended.value.code == 0
     assert f"usage: cli.py {name}" in capsys.readouterr().out
+
+
+def test_a_config_stands_for_its_run(sft, tmp_path, capsys):
+    """`-c` as in the other commands: the last checkpoint becomes the folder that the next stage names."""
+    run = shutil.copytree(sft, tmp_path / "run")
+    shutil.rmtree(run / "hf")
+    (tmp_path / "first.yaml").write_text("trainer: {default_root_dir: elsewhere, max_steps: 3}")
+    (tmp_path / "second.yaml").write_text(f"trainer: {{default_root_dir: {run}}}")
+    cli.main(["export", "-c", str(tmp_path / "first.yaml"), "-c", str(tmp_path / "second.yaml")])
+    assert (run / "hf/model.safetensors").read_bytes() == (sft / "hf/model.safetensors").read_bytes()
+    assert cli.run(["export", "-c", str(ROOT / "configs/quickstart/template.yaml")]) == 2
+    assert "no trainer.default_root_dir" in capsys.readouterr().err
+    assert cli.run(["export"]) == 2
+    assert "name --checkpoint and --output, or with -c the config of the run" in capsys.readouterr().err
 
 
 def test_what_only_asks_leaves_the_settings_of_a_run_alone(world, sft, tmp_path):

@@ -28,7 +28,8 @@ class ToolParser(ArgumentParser):
 def run_tool(name: str, args: Sequence[str]) -> None:
     """Runs one of `TOOLS`: its signature is its command line.
 
-    A list of strings is given as words, a bool that is False is a flag, everything else `--name value`.
+    A list of strings is given as words, a bool that is False is a flag, `config` is -c and may come more than
+    once, everything else is `--name value`.
     """
     tool = TOOLS[name]
     told = docstring_parser.parse(tool.__doc__ or "")
@@ -38,6 +39,8 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     for key, parameter in inspect.signature(tool, eval_str=True).parameters.items():
         if parameter.annotation == list[str]:
             parser.add_argument(key, nargs="+", metavar=key.upper()[:-1], help=told_of[key])
+        elif key == "config":
+            parser.add_argument("-c", "--config", action="append", default=[], help=told_of[key])
         elif parameter.default is False:
             parser.add_argument(f"--{key}", action="store_true", help=told_of[key])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from videor1.export.card import REPORT, Origin, find_report, write_card
 from videor1.export.checkpoint import Checkpoint, Kind, find_checkpoint
 from videor1.export.folder import CARD, export_folder
 from videor1.export.plain import fit_tensors, plain_model
-from videor1.export.run import Run
+from videor1.export.run import Run, folder_of
 from videor1.export.saved import read_saved
 
 _WRITTEN = {".json", ".safetensors", ".bin", ".txt", ".jinja", ".md", ".model"}  # suffixes in a model folder
@@ -26,9 +27,10 @@ _ADAPTED = "base_model_name_or_path"  # of an adapter, as PEFT notes it
 
 
 def export(
-    checkpoint: str,
-    output: str,
+    checkpoint: str | None = None,
+    output: str | None = None,
     *,
+    config: Sequence[str] = (),
     base: str | None = None,
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     report: str | None = None,
@@ -38,8 +40,10 @@ def export(
     Args:
         checkpoint: a Lightning .ckpt file, or the folder that DeepSpeed (ZeRO 1 to 3) or FSDP2 writes in its
             place; a PEFT adapter folder, which is merged; a Hugging Face folder; or a run's folder, for its
-            last checkpoint.
-        output: folder to write; one that exists is replaced, if it is a model folder.
+            last checkpoint. Default: the run of config.
+        output: folder to write; one that exists is replaced, if it is a model folder. Default: hf in the
+            folder of config's run, which the next stage starts from.
+        config: YAML file of a run, or several that were laid over each other.
         base: folder or hub name of the model that training started from, which lends configuration and
             processor. Default: what the run's config.yaml or the adapter names.
         dtype: of the weights; auto takes that of the base.
@@ -50,8 +54,13 @@ def export(
         The folder.
 
     Raises:
-        ConfigError: the checkpoint is of no known kind or does not fit the base.
+        ConfigError: the checkpoint is of no known kind or does not fit the base, or nothing names it.
     """
+    if config:
+        run_folder = folder_of(config)
+        checkpoint, output = checkpoint or str(run_folder), output or str(run_folder / "hf")
+    if checkpoint is None or output is None:
+        raise ConfigError("name --checkpoint and --output, or with -c the config of the run")
     found = find_checkpoint(Path(checkpoint))
     run = Run.around(found.path)
     scores = find_report(run, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,3 +70,24 @@ class Run:
     def policy(self) -> str | None:
         """The folder or hub name that training started from."""
         return self.get("model.init_args.policy")
+
+
+def folder_of(configs: Sequence[str]) -> Path:
+    """The folder of the run that these YAML files, each laid over those before, are the settings of.
+
+    Raises:
+        ConfigError: none names trainer.default_root_dir, or one cannot be read.
+    """
+    named = None
+    for file in configs:
+        try:
+            config = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{file}: not YAML ({' '.join(str(error).split())})") from error
+        trainer = config.get("trainer") if isinstance(config, dict) else None
+        named = (trainer or {}).get("default_root_dir") or named
+    if named is None:
+        raise ConfigError(f"{', '.join(configs)}: no trainer.default_root_dir, so no run to export")
+    return Path(named)

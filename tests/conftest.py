@@ -6,8 +6,10 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import sys
 from pathlib import Path
 
+import absl.logging
 import pytest
 import torch
 
@@ -19,6 +21,10 @@ from videor1.policy.loading import load_policy, load_processor
 from videor1.toyworld.build import build
 from videor1.toyworld.settings import WorldSettings
 from videor1.types import Prompt
+
+# vLLM reconfigures logging, which closes all handlers, and absl's closes its stream: that would be pytest's
+# own if a test captures stderr at that moment.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 SMALL = WorldSettings(train=48, held_out=2, held_out_other=1)
 

@@ -9,6 +9,7 @@ from callbacks.rollout_samples import RolloutSamples
 from callbacks.show_answers import ShowAnswers
 from callbacks.stage_record import StageRecord
 from callbacks.step_seconds import StepSeconds
+from callbacks.watchdog import Watchdog
 
 __all__ = [
     "BenchmarkEval",
@@ -20,4 +21,5 @@ __all__ = [
     "ShowAnswers",
     "StageRecord",
     "StepSeconds",
+    "Watchdog",
 ]

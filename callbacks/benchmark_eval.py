@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from callbacks.watchdog import beat
 from videor1.data.annotations.benchmark_file import BenchmarkFile
 from videor1.data.annotations.write import write_questions
 from videor1.data.record_file import RecordFile
@@ -82,6 +83,7 @@ class BenchmarkEval(Callback):
         data, numbers = trainer.datamodule, range(len(self.records))  # type: ignore[attr-defined]
         for batch in data.question_loader(self.records, numbers, root=self._media):
             examination.ask(batch.to(pl_module.device))
+            beat(trainer)
         found = {f"{self.name}/{name}": value for name, value in curves(examination.finish()).items()}
         found[f"{self.name}/seconds"] = time.perf_counter() - started
         for logger in trainer.loggers:

@@ -1,10 +1,11 @@
-"""Callbacks of tests: one writes down what a run trained on, so that two can be compared, one does harm."""
+"""Callbacks of tests: one writes down what a run trained on, so that two can be compared; others do harm."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 from lightning.pytorch import Callback
@@ -38,3 +39,17 @@ class KillsTheServer(Callback):
         if trainer.global_step == 2:
             ready = Path(trainer.default_root_dir) / "rollout" / "server-0.json"
             os.kill(json.loads(ready.read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
+
+
+class Sleeps(Callback):
+    """Rank 1 sleeps in a step, while the others wait for its gradients."""
+
+    def __init__(self, step: int, seconds: float) -> None:
+        self.step, self.seconds = step, seconds
+
+    def on_before_backward(self, trainer, pl_module, loss):
+        if trainer.global_rank == 1 and trainer.global_step == self.step:
+            self.sleep_in_the_step()
+
+    def sleep_in_the_step(self):
+        time.sleep(self.seconds)

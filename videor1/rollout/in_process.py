@@ -14,6 +14,8 @@ from typing import TextIO
 import numpy as np
 import torch
 
+from videor1 import last_resort
+
 _GRACE = 10.0  # seconds
 
 
@@ -80,12 +82,11 @@ def deadline(seconds: float) -> Iterator[None]:
     watchdog = threading.Timer(seconds, _end, args=(seconds, stderr))
     watchdog.daemon = True
     watchdog.start()
-    # Where the hang holds the interpreter's lock no thread of Python's gets to run, but this one does.
-    faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=stderr)
+    last_resort.arm(watchdog, seconds + _GRACE)
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        last_resort.disarm(watchdog)
         watchdog.cancel()
 
 

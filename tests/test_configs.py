@@ -17,6 +17,7 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.
 BASES = {
     "configs/ablation/wo_image.yaml": "configs/video_r1_7b/sft.yaml",
     "configs/ablation/wo_temporal.yaml": "configs/quickstart/tgrpo.yaml",
+    "configs/optimizer/paged_adamw8bit.yaml": "configs/own/tgrpo.yaml",
     "configs/rollout/vllm.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/rollout/vllm_server.yaml": "configs/own/tgrpo.yaml",
     "configs/video_r1_7b/tgrpo_released.yaml": "configs/video_r1_7b/tgrpo.yaml",

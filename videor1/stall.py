@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from types import FunctionType
+from types import FrameType, FunctionType
 
 from videor1 import last_resort
 
@@ -88,7 +88,7 @@ def stacks() -> list[str]:
         if ident == threading.get_ident():
             continue
         lines.append(f"{names.get(ident, 'a thread')} (innermost call first):")
-        frame = innermost
+        frame: FrameType | None = innermost
         while frame is not None:
             code = frame.f_code
             lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}')

@@ -1,4 +1,4 @@
-"""python cli.py {fit,validate,test,predict,audit,annotate} -c CONFIG, and {compare,export,judge} without one.
+"""python cli.py {fit,validate,test,predict,audit,annotate,plan} -c CONFIG; {compare,export,judge} without.
 
 Wires the classes that a config names; defines none itself. Errors of the input end as one line.
 """
@@ -75,12 +75,20 @@ class VideoR1CLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         own = {"model", "datamodule"}
-        return LightningCLI.subcommands() | {"audit": own, "annotate": own}
+        return LightningCLI.subcommands() | {"audit": own, "annotate": own, "plan": {"model"}}
 
     def setup_parser(self, *args: Any) -> None:
         super().setup_parser(*args)
         told = "print one JSON object a question, and nothing else, on stdout"
         self._parser("predict").add_argument("--json", action="store_true", help=told)
+
+    def instantiate_classes(self) -> None:
+        if self.subcommand != "plan":
+            super().instantiate_classes()
+            return
+        # the settings stand in for what they describe, which may need GPUs and files that are elsewhere
+        self.config_init, self.model, self.datamodule = self.config, self.config[self.subcommand], None
+        self.trainer = VideoTrainer  # type: ignore[assignment]  # of which only `plan` is called
 
     def before_predict(self) -> None:
         self.answers = ShowAnswers(json=self._get(self.config_init, "json"))

@@ -15,7 +15,7 @@ ROOMS = [
     {"toyworld", "rollout", "export"},
     {"evaluation"},
     {"modules"},
-    {"audit", "annotation", "callbacks"},
+    {"audit", "annotation", "callbacks", "planning"},
     {"trainer", "tools"},
     {"cli"},
 ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Trainer
 
@@ -15,6 +16,9 @@ from videor1.audit.run import Audit
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
 from videor1.modules import PolicyModule
+from videor1.planning.make import plan_of
+from videor1.planning.read import Assumed
+from videor1.planning.report import report
 
 
 class VideoTrainer(Trainer):
@@ -89,3 +93,39 @@ class VideoTrainer(Trainer):
             ranks=ranks,
             accumulate=self.accumulate_grad_batches,
         ).run()
+
+    @staticmethod
+    def plan(
+        model: Any,
+        *,
+        gpus: int | None = None,
+        gpu: str = "H100",
+        memory: float | None = None,
+        size: str | None = None,
+        text: int = 256,
+        target: int = 512,
+        utilisation: float = 0.4,
+    ) -> None:
+        """Prints what a training will need of each GPU, by strategy, and how long a step will take.
+
+        Builds nothing: neither GPU nor data nor weights have to be there. Ends with exit status 1 when the
+        run does not fit, after saying what to change.
+
+        Args:
+            model: the config, as parsed.
+            gpus: how many in all. Null: trainer.devices x trainer.num_nodes, 8 a node where devices is auto.
+            gpu: A100, H100, H200 or RTX4090.
+            memory: GiB of each, where it differs.
+            size: 3B, 7B, 32B or 72B, where neither model.policy nor the configs beside this one say so.
+            text: tokens of a prompt beside its media.
+            target: tokens of an SFT response.
+            utilisation: share of the GPU's operations a second that a pass reaches; an assumption.
+
+        Raises:
+            UserError: something cannot be planned.
+        """
+        assumed = Assumed(gpus=gpus, size=size, text=text, target=target)
+        plan = plan_of(model, assumed, gpu=gpu, memory=memory, utilisation=utilisation)
+        print(report(plan))
+        if not plan.fits:
+            raise SystemExit(1)

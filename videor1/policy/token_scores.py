@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 # Most logits that are made at one time: 441 tokens of Qwen's 152k vocabulary. In float32 they are 256 MiB;
 # with their softmax and its gradient up to four times that is held.
-_LOGITS = 2**26
+MOST_LOGITS = 2**26
 
 
 def score_tokens(
@@ -21,7 +21,7 @@ def score_tokens(
     forbidden: Tensor | None = None,
     temperature: float = 1.0,
     entropy: bool = True,
-    most_logits: int = _LOGITS,
+    most_logits: int = MOST_LOGITS,
 ) -> tuple[Tensor, Tensor | None]:
     """Log-probs, in float32, of the tokens that hidden states predict.
 

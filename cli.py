@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
@@ -148,6 +149,8 @@ def run(args: ArgsType = None) -> int:
     except BrokenPipeError:  # who reads the answers has read enough; nothing more may be written on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except SIGTERMException:  # callbacks.RunCheckpoint has saved
+        return 128 + signal.SIGTERM
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning has shut down
             return 128 + signal.SIGINT

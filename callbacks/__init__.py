@@ -1,25 +1,31 @@
 """Callbacks observe a run and write what they see; none of them changes what is trained."""
 
 from callbacks.benchmark_eval import BenchmarkEval
+from callbacks.continuation import Continuation
 from callbacks.data_health import DataHealth
 from callbacks.evaluation_writer import EvaluationWriter
 from callbacks.hf_export import HFExport
 from callbacks.length_curve import LengthCurve
 from callbacks.rollout_samples import RolloutSamples
+from callbacks.run_checkpoint import RunCheckpoint
 from callbacks.show_answers import ShowAnswers
 from callbacks.stage_record import StageRecord
 from callbacks.step_seconds import StepSeconds
+from callbacks.stop_signal import StopSignal
 from callbacks.watchdog import Watchdog
 
 __all__ = [
     "BenchmarkEval",
+    "Continuation",
     "DataHealth",
     "EvaluationWriter",
     "HFExport",
     "LengthCurve",
     "RolloutSamples",
+    "RunCheckpoint",
     "ShowAnswers",
     "StageRecord",
     "StepSeconds",
+    "StopSignal",
     "Watchdog",
 ]

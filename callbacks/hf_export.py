@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from videor1.export.card import Origin, write_card
+from videor1.export.command import export
 from videor1.export.folder import export_folder
 from videor1.export.plain import plain_model
 from videor1.export.run import Run
+from videor1.modules import PolicyModule
 from videor1.policy.weights import PolicyWeights
 
 
@@ -25,6 +27,10 @@ class HFExport(Callback):
 
     def __init__(self, *, folder: str = "hf") -> None:
         self.folder = folder
+        self._written = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._written = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # on every rank: they gather the weights together
@@ -48,3 +54,17 @@ class HFExport(Callback):
                 state=state,
                 card=write_card(origin, Run.at(run)),
             )
+        self._written = True
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that was killed when all steps were done has nothing to train; its weights are gone from the
+        # strategy by now, but they are those of the checkpoint.
+        if self._written or trainer.ckpt_path is None or not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, PolicyModule)
+        export(
+            str(trainer.ckpt_path),
+            str(Path(trainer.default_root_dir) / self.folder),
+            base=str(pl_module.policy_path),
+            dtype=cast(Any, str(pl_module.policy.dtype).removeprefix("torch.")),
+        )

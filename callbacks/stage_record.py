@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-_PACKAGES = ("torch", "transformers", "lightning", "numpy")
+from videor1.resume.origin import versions
 
 
 class StageRecord(Callback):
@@ -30,7 +28,8 @@ class StageRecord(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # comes after training, and when a resumed run has no step left to train
         if not trainer.is_global_zero:
             return
         record = {
@@ -38,7 +37,7 @@ class StageRecord(Callback):
             "train_seconds": round(self._elapsed(), 2),
             "seed": pl_module.seed,
             "policy": pl_module.policy_path,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+            "versions": versions(),
         }
         path = Path(trainer.default_root_dir) / "stage.json"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ ROOMS = [
     {"types", "errors", "table", "last_resort", "stall"},
     {"data", "rewards", "objective", "policy"},
     {"toyworld", "rollout", "export"},
-    {"evaluation"},
+    {"evaluation", "resume"},
     {"modules"},
     {"audit", "annotation", "callbacks", "planning"},
     {"trainer", "tools"},

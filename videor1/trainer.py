@@ -1,4 +1,4 @@
-"""Lightning's Trainer with the commands that are not training."""
+"""Lightning's Trainer with exact resume, and with the commands that are not training."""
 
 from __future__ import annotations
 
@@ -8,21 +8,86 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_info
 
+from callbacks import Continuation, RunCheckpoint, StopSignal
 from videor1.annotation.filter import FilterSettings
 from videor1.annotation.write import annotate, markdown
 from videor1.audit.run import Audit
 from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
+from videor1.export.checkpoint import LAST
 from videor1.modules import PolicyModule
 from videor1.planning.make import plan_of
 from videor1.planning.read import Assumed
 from videor1.planning.report import report
+from videor1.resume.events import event_files
+from videor1.resume.folder import PARTIAL, find_last, put
+from videor1.resume.plain_file import PlainFileIO
 
 
 class VideoTrainer(Trainer):
     """Trainer of the command line."""
+
+    def fit(
+        self,
+        model: LightningModule,
+        train_dataloaders: Any = None,
+        val_dataloaders: Any = None,
+        datamodule: LightningDataModule | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+    ) -> None:
+        """Trains the model; killed at any moment, the same command with `--ckpt_path last` goes on exactly.
+
+        Args:
+            model: what is trained.
+            train_dataloaders: takes the place of the data module.
+            val_dataloaders: likewise.
+            datamodule: names the records.
+            ckpt_path: checkpoint to go on from. "last": the newest complete one in the folder `checkpoints`
+                of trainer.default_root_dir, or a new run where there is none.
+            weights_only: as torch.load takes it; null for what the checkpoint needs.
+
+        Raises:
+            ConfigError: the run would not go on with the records that come next, see docs/resume.md.
+        """
+        anew = False
+        if ckpt_path == "last":
+            folder = (Path(self.default_root_dir) / LAST).parent
+            ckpt_path = find_last(folder)
+            anew = ckpt_path is None
+            if anew:
+                rank_zero_info(f"ckpt_path last: no checkpoint in {folder}, a new run begins")
+        self._make_resumable(None if ckpt_path is None else Path(ckpt_path), anew=anew)
+        super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, weights_only)
+
+    def save_checkpoint(
+        self, filepath: str | Path, weights_only: bool | None = None, storage_options: Any = None
+    ) -> None:
+        """Writes beside `filepath`; the checkpoint gets its name when all ranks have written all of it."""
+        if "://" in str(filepath):  # not a file of this machine's
+            super().save_checkpoint(filepath, weights_only, storage_options)
+            return
+        partial = f"{filepath}{PARTIAL}"
+        super().save_checkpoint(partial, weights_only, storage_options)  # ends with a barrier
+        if self.is_global_zero:
+            put(Path(partial), Path(filepath))
+        self.strategy.barrier("VideoTrainer.save_checkpoint")
+
+    def _make_resumable(self, checkpoint: Path | None, *, anew: bool) -> None:
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:
+            self.strategy.checkpoint_io = PlainFileIO()
+        loggers = [logger for logger in self.loggers if isinstance(logger, TensorBoardLogger)]
+        events = {name for logger in loggers for name in event_files(Path(logger.log_dir))}
+        # Lightning sets them elsewhere; those of an earlier fit are made anew.
+        configured: list[Callback] = self.callbacks  # type: ignore[has-type]
+        kept = [one for one in configured if not isinstance(one, Continuation | StopSignal)]
+        stops = [one.stop_signal for one in kept if isinstance(one, RunCheckpoint)]
+        self.callbacks = [*stops[:1], Continuation(checkpoint, anew=anew, events=events), *kept]
 
     def annotate(
         self,

@@ -142,7 +142,8 @@ def _dismiss(owner: int, connection: Connection, process: subprocess.Popen[bytes
 
 def _serve(connection: Connection, timeout: float, memory_gb: float) -> None:
     """Answers requests until the other end closes. SIGALRM keeps its default action: the kernel ends us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle; it closes the pipe
+    for sent in (signal.SIGINT, signal.SIGTERM):  # the trainer's to handle; it closes the pipe
+        signal.signal(sent, signal.SIG_IGN)
     torch.set_num_threads(1)  # loader workers are the parallelism
     most = int(memory_gb * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

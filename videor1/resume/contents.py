@@ -1,0 +1,43 @@
+"""A checkpoint → what it holds beside weights and optimizer, without reading those."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from videor1.errors import ConfigError
+from videor1.export.checkpoint import Kind, find_checkpoint
+
+
+def read_rest(path: Path) -> dict[str, Any] | None:
+    """The dictionary that Lightning saved; None where there is no complete checkpoint of a training state.
+
+    Tensors in it stay in the file until they are used. DeepSpeed's files are pickles that may run code: they
+    must be this run's own.
+    """
+    try:
+        kind = find_checkpoint(path).kind
+        file = _file(path, kind)
+        if file is None:
+            return None
+        content = torch.load(file, map_location="cpu", weights_only=kind is not Kind.ZERO, mmap=True)
+    except (ConfigError, OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        return None  # cut off, as after a power failure, or somebody else's
+    return content if isinstance(content, dict) and "global_step" in content else None
+
+
+def _file(path: Path, kind: Kind) -> Path | None:
+    match kind:
+        case Kind.FILE:
+            return path
+        case Kind.SHARDS:
+            return path / "meta.pt"
+        case Kind.ZERO:
+            states = path / (path / "latest").read_text(encoding="utf-8").strip()
+            return min(
+                states.glob("*model_states.pt"), default=None
+            )  # each holds it; the first rank's is whole
+    return None

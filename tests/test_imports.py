@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = [
     {"types", "errors", "table", "last_resort", "stall"},
     {"data", "rewards", "objective", "policy"},
-    {"toyworld", "rollout", "export"},
+    {"toyworld", "rollout", "export", "strategies"},
     {"evaluation", "resume"},
     {"modules"},
     {"audit", "annotation", "callbacks", "planning"},
@@ -26,8 +26,8 @@ ONE_DOOR = {
     "pyarrow": {"videor1/data/annotations/rows.py"},
     "diskcache": {"videor1/data/cache.py"},
     "vllm": {"videor1/rollout/vllm.py"},
-    "deepspeed": {"videor1/policy/weights.py", "videor1/export/saved.py"},
-    "peft": {"videor1/export/adapters.py"},
+    "deepspeed": {"videor1/policy/weights.py", "videor1/export/saved.py", "videor1/strategies/zero.py"},
+    "peft": {"videor1/policy/adapters.py", "videor1/export/adapters.py"},
     "tokenizers": {"videor1/toyworld/tokenizer.py"},
 }
 SOURCES = [

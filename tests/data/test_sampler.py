@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,8 +41,8 @@ def test_every_record_comes_and_no_rank_runs_short(records, world, batch_size, a
         )
     )
     assert len(ranks[0]) % (accumulate * passes) == 0
-    assert all(1 <= len(batch) <= batch_size for batches in ranks for batch in batches)
-    seen = Counter(number for batches in ranks for batch in batches for number in batch)
+    assert all(1 <= len(batch.numbers) <= batch_size for batches in ranks for batch in batches)
+    seen = Counter(number for batches in ranks for batch in batches for number in batch.numbers)
     assert set(seen) == set(range(records))
     batches_a_block = world * accumulate
     if (
@@ -66,8 +67,17 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert list(BlockSampler(order(50, seed=4), batch_size=4)) != first
 
 
+def test_shares_make_a_mean_of_means_the_mean_over_the_block():
+    """7 records on 2 ranks of 2 batches: 2, 2, 2, 1, which weigh as much as they have."""
+    ranks = of_ranks(7, 2, batch_size=2, accumulate=2)
+    batches = [batch for batches in ranks for batch in batches]
+    assert sorted(batch.share for batch in batches) == [4 / 7, 8 / 7, 8 / 7, 8 / 7]
+    mean = sum(batch.share * np.mean(batch.numbers) for batch in batches) / len(batches)
+    assert mean == pytest.approx(np.mean(range(7)))
+
+
 def test_the_last_batch_may_be_uneven():
-    assert sorted(len(batch) for batch in BlockSampler(order(10), batch_size=4)) == [2, 4, 4]
+    assert sorted(len(batch.numbers) for batch in BlockSampler(order(10), batch_size=4)) == [2, 4, 4]
 
 
 @given(records=st.integers(1, 40), done=st.integers(0, 60), limit=st.one_of(st.none(), st.integers(1, 9)))

@@ -25,7 +25,7 @@ CONFIG = {
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-6}},
             "rollout": {"group_size": 8, "shuffled_size": 4, "sampling": {"max_new_tokens": 768}},
             "beta": 0.0,
-            "freeze_vision": None,
+            "freeze": None,
         },
     },
     "trainer": {"max_steps": 1200},
@@ -97,7 +97,7 @@ def test_settings_stand_under_their_keys(run):
     assert settings["model.beta"] == "0.0"
     assert settings["data.clip.max_frames"] == "16"
     assert settings["data.train"] == "Video-R1-260k.json"
-    assert "model.freeze_vision" not in settings  # null
+    assert "model.freeze" not in settings  # null
     assert not table(card_of(None))
 
 

@@ -105,12 +105,12 @@ def test_a_frozen_reference_is_left_out(exported, sft, tmp_path):
 
 
 def test_what_freezing_left_out_comes_from_the_base(world, sft, tmp_path):
-    """As DeepSpeed does under exclude_frozen_parameters, with model.freeze_vision."""
+    """As DeepSpeed does under exclude_frozen_parameters, with model.freeze."""
     (tmp_path / "checkpoints").mkdir()
     content = torch.load(sft / "checkpoints/last.ckpt", weights_only=True)
     kept = {name: t for name, t in content["state_dict"].items() if "model.visual." not in name}
     torch.save({**content, "state_dict": kept}, tmp_path / "checkpoints/last.ckpt")
-    config = (sft / "config.yaml").read_text().replace("freeze_vision: false", "freeze_vision: true")
+    config = (sft / "config.yaml").read_text().replace("freeze: []", "freeze: [vision, merger]")
     (tmp_path / "config.yaml").write_text(config)
     found = tensors_of(export(str(tmp_path), str(tmp_path / "model")))
     base = load_policy(str(world / "model")).state_dict()

@@ -19,7 +19,7 @@ from videor1.policy.loading import load_policy
 FSDP = ["lightning.pytorch.strategies.ModelParallelStrategy"]
 FSDP += ["--trainer.strategy.data_parallel_size", "2", "--trainer.strategy.tensor_parallel_size", "1"]
 ZERO = ["tests.export.sharded.CPUZero", "--trainer.strategy.stage"]
-FROZEN = ["--trainer.strategy.exclude_frozen_parameters", "true", "--model.freeze_vision", "true"]
+FROZEN = ["--trainer.strategy.exclude_frozen_parameters", "true", "--model.freeze", "[vision, merger]"]
 STRATEGIES = {
     "fsdp": FSDP,
     "zero 2": [*ZERO, "2"],

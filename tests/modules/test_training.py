@@ -163,7 +163,7 @@ def test_an_image_only_batch_and_no_reference(world, sft, tmp_path):
 def test_memory_savers_change_no_loss_and_leave_a_frozen_tower_alone(world, sft, tmp_path):
     """Checkpointing computes the same; a frozen tower is shared with the reference and keeps its weights."""
     few = ["--trainer.max_steps", "2", "--model.rollout.sampling.max_new_tokens", "12"]
-    few += ["--model.freeze_vision", "true"]
+    few += ["--model.freeze", "[vision, merger]"]
     plain = fit("tgrpo", world, tmp_path / "plain", *few, policy=sft / "hf")
     saving = [*few, "--model.gradient_checkpointing", "true"]
     saved = fit("tgrpo", world, tmp_path / "saved", *saving, policy=sft / "hf")

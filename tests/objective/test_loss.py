@@ -135,11 +135,11 @@ def test_k3_clamp_is_where_the_reference_stops_pulling() -> None:
     torch.testing.assert_close(clamped.kl, got.mean().detach())
 
 
-def test_sft_loss_is_the_mean_over_tokens_not_over_responses() -> None:
+def test_sft_loss_is_the_mean_over_responses_however_long_they_are() -> None:
     logprobs = leaf([[-1.0, -2.0], [-6.0, -9.0]])
     loss = sft_loss(logprobs, torch.tensor([[True, True], [True, False]]))
-    assert loss.item() == pytest.approx((1 + 2 + 6) / 3)  # by response it would be (1.5 + 6) / 2
-    assert gradient(loss, logprobs) == [[-1 / 3, -1 / 3], [-1 / 3, 0.0]]
+    assert loss.item() == pytest.approx((1.5 + 6) / 2)  # by token it would be (1 + 2 + 6) / 3
+    assert gradient(loss, logprobs) == [[-1 / 4, -1 / 4], [-1 / 2, 0.0]]
 
 
 def test_errors_name_what_is_wrong() -> None:

@@ -97,10 +97,13 @@ def test_every_logprob_and_gradient_equals_the_per_sample_pass(
     assert torch.equal(scored.mask, plain.mask)
     assert (scored.logprobs - plain.logprobs).abs().max() <= TOLERANCE
     assert loss == pytest.approx(plain_loss, abs=1e-6)
-    assert found.keys() == expected.keys()
-    assert any(name.startswith("model.visual") for name in found) == (set(kinds) != {"text"})
+    # the tower runs, and gets a gradient of zeros, also where there is nothing to see: ranks may wait for it
+    tower = {name for name, _ in tiny_policy.named_parameters() if name.startswith("model.visual")}
+    assert found.keys() == expected.keys() | tower
+    assert bool(tower & expected.keys()) == (set(kinds) != {"text"})
     for name, gradient in found.items():
-        assert (gradient - expected[name]).norm() <= TOLERANCE * expected[name].norm() + 1e-9, name
+        wanted = expected.get(name, torch.zeros_like(gradient))
+        assert (gradient - wanted).norm() <= TOLERANCE * wanted.norm() + 1e-9, name
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")

@@ -56,7 +56,7 @@ def test_the_weights_keep_their_names(towers):
     assert all(torch.equal(one, own.state_dict()[name]) for name, one in fast.state_dict().items())
 
 
-def test_without_media_the_tower_rests(towers, media_prompts):
+def test_without_media_the_tower_runs_all_the_same(towers, media_prompts):
     from dataclasses import replace
 
     fast, _ = towers
@@ -64,6 +64,11 @@ def test_without_media_the_tower_rests(towers, media_prompts):
     text = replace(image, patches=image.patches[:0], grid_thw=image.grid_thw[:0])
     calls = []
     hook = fast.model.visual.register_forward_hook(lambda *_: calls.append(1))
-    assert encode(fast, [text, text]).shape == (0, fast.config.text_config.hidden_size)
+    fast.zero_grad()
+    features = encode(fast, [text, text])
     hook.remove()
-    assert not calls
+    assert features.shape == (0, fast.config.text_config.hidden_size)
+    assert len(calls) == 1
+    features.sum().backward()  # and passes on a gradient, of zeros
+    gradients = [parameter.grad for parameter in fast.model.visual.parameters()]
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)

@@ -24,13 +24,13 @@ def spoken(groups):
 def test_groups_are_handed_out_once_and_to_their_own_batch(loop, media_prompts):
     prompts = [media_prompts["video"], media_prompts["image"]]
     ahead = AheadOfTime(loop)
-    assert ahead.take(step=0, stream=0) is None
-    ahead.begin(prompts, step=4, stream=1)
+    assert ahead.take(step=0, place=0) is None
+    ahead.begin(prompts, step=4, place=1)
     ahead.settle()
-    assert spoken(ahead.take(step=4, stream=1)) == spoken(loop.collect(prompts, step=4, stream=1))
-    assert ahead.take(step=4, stream=1) is None
-    ahead.begin(prompts, step=4, stream=1)
-    assert ahead.take(step=5, stream=1) is None
+    assert spoken(ahead.take(step=4, place=1)) == spoken(loop.collect(prompts, step=4))
+    assert ahead.take(step=4, place=1) is None
+    ahead.begin(prompts, step=4, place=1)
+    assert ahead.take(step=5, place=1) is None
 
 
 def test_an_engine_that_fails_fails_where_its_groups_are_wanted(loop, media_prompts, monkeypatch):
@@ -39,7 +39,7 @@ def test_an_engine_that_fails_fails_where_its_groups_are_wanted(loop, media_prom
 
     monkeypatch.setattr(loop.engine, "generate", dies)
     ahead = AheadOfTime(loop)
-    ahead.begin([media_prompts["image"]], step=0, stream=0)
+    ahead.begin([media_prompts["image"]], step=0, place=0)
     ahead.settle()
     with pytest.raises(EngineError, match="died"):
-        ahead.take(step=0, stream=0)
+        ahead.take(step=0, place=0)

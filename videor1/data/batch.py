@@ -35,6 +35,7 @@ class PromptBatch:
         prompts: B prompts; fewer than were drawn, even none, where unusable records leave their place empty.
         quarantined: the unusable records met while this batch was made.
         drawn: numbers of the records that it was drawn for, the unusable ones among them.
+        share: what the mean of its losses counts in the mean over its block, see `sampler.Draw`.
         following: the batch after it, for a module that looks ahead.
     """
 
@@ -44,11 +45,13 @@ class PromptBatch:
         *,
         quarantined: Sequence[Quarantined] = (),
         drawn: Sequence[int] = (),
+        share: float = 1.0,
         following: PromptBatch | None = None,
     ) -> None:
         self.prompts = tuple(prompts)
         self.quarantined = tuple(quarantined)
         self.drawn = tuple(drawn)
+        self.share = share
         self.following = following
 
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class PromptBatch:
         Each tensor sent costs a file descriptor, and arrays would go through a pipe.
         """
         if not self.prompts:
-            return PromptBatch._of, (self.quarantined, self.drawn, [])
+            return PromptBatch._of, (self.quarantined, self.drawn, self.share, [])
         parts = [
             _Part(
                 record=prompt.record,
@@ -76,18 +79,19 @@ class PromptBatch:
             torch.cat([getattr(prompt, name) for prompt in self.prompts])
             for name in ("input_ids", "patches", "grid_thw")
         )
-        return PromptBatch._of, (self.quarantined, self.drawn, parts, frames, ids, patches, grids)
+        return PromptBatch._of, (self.quarantined, self.drawn, self.share, parts, frames, ids, patches, grids)
 
     @classmethod
     def _of(
         cls,
         quarantined: Sequence[Quarantined],
         drawn: Sequence[int],
+        share: float,
         parts: Sequence[_Part],
         *tensors: Tensor,
     ) -> PromptBatch:
         if not parts:
-            return cls([], quarantined=quarantined, drawn=drawn)
+            return cls([], quarantined=quarantined, drawn=drawn, share=share)
         frames, ids, patches, grids = tensors
         columns = zip(
             parts,
@@ -107,7 +111,7 @@ class PromptBatch:
             )
             for part, own_frames, own_ids, own_patches, grid in columns
         ]
-        return cls(prompts, quarantined=quarantined, drawn=drawn)
+        return cls(prompts, quarantined=quarantined, drawn=drawn, share=share)
 
     def to(self, device: torch.device | str) -> PromptBatch:
         """The same prompts with their tensors on `device`."""
@@ -115,5 +119,6 @@ class PromptBatch:
             [prompt.to(device) for prompt in self.prompts],
             quarantined=self.quarantined,
             drawn=self.drawn,
+            share=self.share,
             following=None if self.following is None else self.following.to(device),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from videor1.data.batch import PromptBatch
 from videor1.data.maker import PromptMaker
 from videor1.data.quarantine import Quarantined, quarantined
 from videor1.data.record_file import RecordFile
+from videor1.data.sampler import Draw
 from videor1.errors import MediaError, RecordError
 from videor1.types import Prompt
 
@@ -21,7 +22,7 @@ OnBad = Literal["replace", "skip", "raise"]
 
 
 class PromptDataset(Dataset[PromptBatch]):
-    """Maps a list of record numbers to a `PromptBatch`; the sampler makes the lists.
+    """Maps record numbers to a `PromptBatch`; the sampler draws them.
 
     An unusable record is named in the batch it was drawn for, and the next record of its kind takes its
     place, or, where a kind is not there at all, the next of its types, or the next of all. Which one that is
@@ -55,17 +56,18 @@ class PromptDataset(Dataset[PromptBatch]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, numbers: list[int]) -> PromptBatch:
+    def __getitem__(self, drawn: Draw | Sequence[int]) -> PromptBatch:
         """The batch; a place stays empty where nothing at all could be found for it.
 
         Raises:
             MediaError, RecordError: where `on_bad` says so.
         """
+        numbers, share = (drawn.numbers, drawn.share) if isinstance(drawn, Draw) else (drawn, 1.0)
         bad: dict[int, Quarantined | None] = {}
         found = (self._prompt(number, bad) for number in numbers)
         prompts = [prompt for prompt in found if prompt is not None]
         quarantined = [one for one in bad.values() if one is not None]
-        return PromptBatch(prompts, quarantined=quarantined, drawn=numbers)
+        return PromptBatch(prompts, quarantined=quarantined, drawn=numbers, share=share)
 
     def _prompt(self, number: int, bad: dict[int, Quarantined | None]) -> Prompt | None:
         for candidate in self._candidates(number):

@@ -29,6 +29,10 @@ class LookingAheadLoader(ResumableLoader):
         while batch is not None:
             following = next(batches, None)
             yield PromptBatch(
-                batch.prompts, quarantined=batch.quarantined, drawn=batch.drawn, following=following
+                batch.prompts,
+                quarantined=batch.quarantined,
+                drawn=batch.drawn,
+                share=batch.share,
+                following=following,
             )
             batch = following

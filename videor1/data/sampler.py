@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, count, islice
 
 import numpy as np
@@ -11,7 +12,15 @@ from torch.utils.data import Sampler
 from videor1.data.mixture import EpochOrder
 
 
-class BlockSampler(Sampler[list[int]]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """The records of one batch."""
+
+    numbers: tuple[int, ...]
+    share: float  # its size over the mean size of its block's batches: 1 but in an uneven block
+
+
+class BlockSampler(Sampler[Draw]):
     """Yields this rank's batches of record numbers, block by block.
 
     A block is what one optimizer step consumes: `accumulate` batches on each of `world_size` ranks. It is
@@ -57,21 +66,22 @@ class BlockSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         return -(-len(self.order) // self._block_size) * self.accumulate * self.passes
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[Draw]:
         an_epoch = self.limit or len(self)
         epoch, begun = divmod(self.done(), an_epoch)
         epochs = (islice(self._batches(number), an_epoch) for number in count(epoch))
         yield from islice(chain.from_iterable(epochs), begun, begun + len(self))
 
-    def _batches(self, epoch: int) -> Iterator[list[int]]:
+    def _batches(self, epoch: int) -> Iterator[Draw]:
         order = self.order.draw(epoch)
         batches = self.world_size * self.accumulate
         for start in range(0, len(order), self._block_size):
             block = order[start : start + self._block_size]
             block = np.resize(block, max(len(block), batches))
             mine = np.array_split(block, batches)[self.rank :: self.world_size]
+            mean = len(block) / batches
             for _ in range(self.passes):
-                yield from (batch.tolist() for batch in mine)
+                yield from (Draw(numbers=tuple(map(int, one)), share=len(one) / mean) for one in mine)
 
     @property
     def _block_size(self) -> int:

@@ -75,10 +75,12 @@ def _verdicts(
     longest: int,
     settings: JudgeSettings,
 ) -> dict[str, bool | None]:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, processor = getattr(torch, dtype), load_processor(policy)
     model = load_policy(policy, dtype=kind).to(device).eval() if engine == "hf" else None
-    around = Surroundings(folder=Path(), rank=0, dtype=kind, longest=longest, barrier=lambda: None)
+    around = Surroundings(
+        folder=Path(), rank=0, dtype=kind, longest=longest, device=device, barrier=lambda: None
+    )
     writer = build_engine(EngineSettings(engine=engine), policy, model, processor, around)
     asked = ReasoningJudge(writer, processor, settings, device=device)
     room = longest - settings.max_new_tokens

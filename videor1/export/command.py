@@ -20,9 +20,9 @@ from videor1.export.folder import CARD, export_folder
 from videor1.export.plain import fit_tensors, plain_model
 from videor1.export.run import Run, folder_of
 from videor1.export.saved import read_saved
+from videor1.policy.parts import part_of
 
 _WRITTEN = {".json", ".safetensors", ".bin", ".txt", ".jinja", ".md", ".model"}  # suffixes in a model folder
-_VISION = "model.visual."
 _ADAPTED = "base_model_name_or_path"  # of an adapter, as PEFT notes it
 
 
@@ -132,9 +132,9 @@ def _policy(
     origin = replace(origin, step=saved.step, lora=saved.lora)
     if saved.lora is not None:
         return merge_saved(source.load(), saved.lora, saved.tensors, dtype, path), origin
-    whole = any(name.startswith(_VISION) for name in saved.tensors)
-    if not whole and run is not None and run.get("model.init_args.freeze_vision"):
-        # with exclude_frozen_parameters DeepSpeed leaves it out
-        frozen = {name: t for name, t in source.load().state_dict().items() if name.startswith(_VISION)}
-        return frozen | saved.tensors, origin
-    return saved.tensors, origin
+    frozen = () if run is None else run.get("model.init_args.freeze") or ()
+    if not frozen:
+        return saved.tensors, origin
+    # checkpoints leave out what did not learn
+    still = {name: t for name, t in source.load().state_dict().items() if part_of(name) in frozen}
+    return still | saved.tensors, origin

@@ -45,9 +45,11 @@ def add_rollouts(means: StepMeans, experience: Experience, *, scale: Scale) -> N
         _add_group(means, group, reward, scale)
 
 
-def add_update(means: StepMeans, result: PolicyLoss, scored: GroupPass, correction: Correction) -> None:
-    """What the loss of a micro-batch shows."""
-    means.add("loss", result.loss)
+def add_update(
+    means: StepMeans, loss: Tensor, result: PolicyLoss, scored: GroupPass, correction: Correction
+) -> None:
+    """What the loss of a micro-batch, `loss` by its share of the block, shows."""
+    means.add("loss", loss)
     means.add("policy/kl", result.kl)
     means.add("policy/ratio", result.ratio)
     means.add("policy/clip_share", result.clip_share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers import Qwen2_5_VLProcessor
 
 from videor1.data.batch import PromptBatch
 from videor1.data.datamodule import VideoDataModule
@@ -23,15 +23,23 @@ from videor1.evaluation.judge import Judgement
 from videor1.evaluation.scores import Marks, curves
 from videor1.evaluation.ways import EvaluationSettings
 from videor1.modules.examining import examination_of
+from videor1.modules.learning import LearningRates, parameter_groups
+from videor1.modules.metrics import StepMeans
 from videor1.modules.schedule import LearningRateSchedule
-from videor1.policy.group_pass import GroupPass, score_responses
+from videor1.policy.adapters import LoraSettings, add_adapters
+from videor1.policy.group_pass import GroupPass, idle_pass, score_responses
 from videor1.policy.loading import compute_dtype, load_policy, load_processor, unspeakable_token_ids
+from videor1.policy.model import Policy
 from videor1.policy.packing import Attention
+from videor1.policy.parts import PARTS, Part, freeze_parts
+from videor1.policy.recompute import recompute_layers
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.agreement import Agreement
 from videor1.rollout.engine import Engine, Watch
 from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
+from videor1.strategies import holds_shards, place
+from videor1.strategies.placement import Load
 from videor1.types import Group, Prompt
 
 
@@ -44,10 +52,14 @@ class PolicyModule(LightningModule):
         schedule: learning rate over the run.
         evaluation: how validation examines the model.
         rollout: which engine writes responses, in training, validation and prediction.
-        freeze_vision: leaves the vision tower as it is; its features are then computed once a question for
-            policy and reference together.
+        learning_rates: of the model's parts, where they differ from the optimizer's.
+        freeze: parts that stay as they are; without "vision" and "merger" to learn, the features of media are
+            computed once a question for policy and reference together.
+        lora: low-rank adapters that learn in place of the model, which is then the reference too; null for
+            none.
         gradient_checkpointing: keeps only the inputs of each layer for the backward pass and computes the
             rest again; less memory, about a third more time.
+        activation_offload: keeps these inputs in host memory.
         attention: of the group pass, see `videor1.policy.packing.pack`.
         seed: of rollouts and frame orders; the command line sets it to seed_everything.
     """
@@ -57,6 +69,8 @@ class PolicyModule(LightningModule):
     train_response_tokens: int | None = None  # kept free behind a prompt; None for the record's own target
     looks_ahead = False  # whether a training batch has to bring the one that follows it
 
+    on_bar: tuple[str, ...] = ("loss",)  # curves that the progress bar shows
+
     def __init__(
         self,
         policy: str,
@@ -65,22 +79,29 @@ class PolicyModule(LightningModule):
         schedule: LearningRateSchedule = LearningRateSchedule(),
         evaluation: EvaluationSettings = EvaluationSettings(),
         rollout: EngineSettings = EngineSettings(),
-        freeze_vision: bool = False,
+        learning_rates: LearningRates = LearningRates(),
+        freeze: Sequence[Part] = (),
+        lora: LoraSettings | None = None,
         gradient_checkpointing: bool = False,
+        activation_offload: bool = False,
         attention: Attention = "auto",
         seed: int = 0,
     ) -> None:
         super().__init__()
+        _check_learning(freeze, lora, gradient_checkpointing, activation_offload)
         self.policy_path = policy
         self.optimizer = optimizer
         self.schedule = schedule
         self.evaluation = evaluation
         self.rollout = rollout
-        self.freeze_vision = freeze_vision
+        self.learning_rates = learning_rates
+        self.frozen = tuple(freeze)
+        self.lora = lora
         self.gradient_checkpointing = gradient_checkpointing
+        self.activation_offload = activation_offload
         self.attention = attention
         self.seed = seed
-        self.model: Qwen2_5_VLForConditionalGeneration | None = None
+        self.model: Policy | None = None
         self._asks_elsewhere = False  # the engine has its own weights, and nothing here computes with them
         self._engine: Engine | None = None
         self._weights: PolicyWeights | None = None  # that the engine takes over, unless it has the policy's
@@ -88,10 +109,14 @@ class PolicyModule(LightningModule):
         self.marks: Marks | None = None  # of the last one, for callbacks to read
         self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
         self.watch: Watch | None = None  # of the next prediction batch, for a callback to set
+        self.means = StepMeans()  # of the step under way
+        self.adapters: Mapping[str, Any] = {}  # what `export` has to know of them
+        self.strict_loading = False  # checkpoints leave out what does not learn
+        self.register_state_dict_post_hook(_leave_out_what_is_frozen)
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
 
     @property
-    def policy(self) -> Qwen2_5_VLForConditionalGeneration:
+    def policy(self) -> Policy:
         """The policy's weights, once `configure_model` has run."""
         assert self.model is not None, "the policy is loaded by configure_model"
         return self.model
@@ -104,19 +129,34 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""
         if self.model is None and not self._asks_elsewhere:
-            self.model = load_policy(self.policy_path, dtype=torch.get_default_dtype())
-            self.model.model.visual.requires_grad_(not self.freeze_vision)
-            if self.gradient_checkpointing:
-                self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.model = self._place(self._load_policy)
+
+    def _place(self, load: Load) -> Policy:
+        return place(self.trainer.strategy, load, precision=str(self.trainer.precision))
+
+    def _load_policy(self) -> Policy:
+        model = load_policy(self.policy_path, dtype=self._weights_dtype)
+        if self.lora is None:
+            freeze_parts(model, self.frozen)
+        else:
+            self.adapters = add_adapters(model, self.lora, seed=self.seed)
+        if self.gradient_checkpointing:
+            recompute_layers(model, offload=self.activation_offload)
+        return model
+
+    @property
+    def _weights_dtype(self) -> torch.dtype:
+        """What a model is loaded in.
+
+        Under bf16-mixed the weights that learn are float32; of those that do not, which an adapted policy is
+        made of, autocast would make bfloat16 at every use.
+        """
+        if self.lora is not None and self.trainer.precision == "bf16-mixed":
+            return torch.bfloat16
+        return torch.get_default_dtype()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
-        optimizer = self.optimizer(
-            [
-                {"params": [parameter for parameter in trained if parameter.ndim > 1]},
-                {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-            ]
-        )
+        optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -129,7 +169,7 @@ class PolicyModule(LightningModule):
             )
             if self.model is None:
                 return self._engine
-            if self.rollout.engine != "hf":
+            if self.rollout.engine != "hf" or holds_shards(self.trainer.strategy):
                 self._weights = PolicyWeights(self.model)
             ids = unspeakable_token_ids(self.policy.config, self.policy.generation_config, self.processor)
             self.forbidden = torch.tensor(ids, device=self.device)
@@ -154,8 +194,13 @@ class PolicyModule(LightningModule):
         with torch.no_grad(), self.trainer.precision_plugin.forward_context():
             yield
 
-    def _score_plainly(self, prompts: Sequence[Prompt], responses: Sequence[Sequence[Tensor]]) -> GroupPass:
+    def _score_plainly(
+        self, prompts: Sequence[Prompt], responses: Sequence[Sequence[Tensor]]
+    ) -> GroupPass | None:
         with self.scoring():
+            if not prompts:
+                idle_pass(self.policy)
+                return None
             return score_responses(
                 self.policy,
                 prompts,
@@ -170,12 +215,33 @@ class PolicyModule(LightningModule):
         self._asks_elsewhere = stage != "fit" and unchecked
         self.examination = None
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.adapters:
+            checkpoint["lora"] = dict(self.adapters)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.model is None:
             raise ConfigError(
                 "ckpt_path: with model.rollout.agreement.every 0 only the engine has weights, those of"
                 " model.policy; export the checkpoint and name it there"
             )
+        found = checkpoint.get("state_dict")  # where shards are saved, they are in files of their own
+        if found is not None and (wrong := set(self.state_dict()).symmetric_difference(found)):
+            raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
+
+    def log_step(self, batch_idx: int) -> None:
+        """Once a step, one point on each curve, over all its micro-batches and ranks.
+
+        `self.log` would keep only the last micro-batch of this rank.
+        """
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches:
+            return
+        values = self.means.reduce(self.trainer.strategy)
+        self.means = StepMeans()
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.global_step)
+        bar = {name: value for name, value in values.items() if name in self.on_bar}
+        self.log_dict(bar, prog_bar=True, logger=False, batch_size=1)
 
     def begin_examination(self) -> Collection[int]:
         """Opens the examination; returns the numbers of the questions that need not be asked again."""
@@ -197,6 +263,8 @@ class PolicyModule(LightningModule):
             rank=self.global_rank,
             dtype=compute_dtype(self.trainer.precision),
             longest=self._datamodule.max_prompt_tokens,
+            sharded=holds_shards(self.trainer.strategy),
+            device=self.device,
             barrier=self.trainer.strategy.barrier,
         )
 
@@ -232,3 +300,23 @@ class PolicyModule(LightningModule):
         number = batch_idx * self.trainer.world_size + self.global_rank  # the same on any number of ranks
         self.predicted = loop.collect(batch.prompts, step=number, watch=self.watch)
         return [group.ordered[0].text for group in self.predicted]
+
+
+def _check_learning(
+    freeze: Sequence[Part], lora: LoraSettings | None, gradient_checkpointing: bool, activation_offload: bool
+) -> None:
+    if unknown := set(freeze) - set(PARTS):
+        raise ConfigError(f"model.freeze: {sorted(unknown)} is none of {', '.join(PARTS)}")
+    if set(freeze) == set(PARTS):
+        raise ConfigError("model.freeze names all parts, so nothing would learn")
+    if freeze and lora is not None:
+        raise ConfigError("model.freeze: with model.lora nothing but the adapters learns; leave it out")
+    if activation_offload and not gradient_checkpointing:
+        raise ConfigError("model.activation_offload needs model.gradient_checkpointing: true")
+
+
+def _leave_out_what_is_frozen(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """A run begins from model.policy, which has all that training does not move, the reference among it."""
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        if not parameter.requires_grad:
+            state.pop(prefix + name, None)

@@ -28,9 +28,10 @@ class SFTModule(PolicyModule):
             attention=self.attention,
         )
         assert scored.entropy is not None
-        loss = sft_loss(scored.logprobs, scored.mask)
-        self.log("loss", loss.detach(), prog_bar=True, batch_size=len(batch))
-        self.log("entropy", scored.entropy[scored.mask].mean(), batch_size=len(batch))
+        loss = batch.share * sft_loss(scored.logprobs, scored.mask)
+        self.means.add("loss", loss)
+        self.means.add("entropy", scored.entropy[scored.mask])
+        self.log_step(batch_idx)
         return loss
 
     def _target_ids(self, record: Record) -> Tensor:

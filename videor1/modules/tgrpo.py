@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.data.batch import PromptBatch
 from videor1.errors import ConfigError
 from videor1.modules.experience import make_experience, reward_groups
-from videor1.modules.metrics import StepMeans, add_rollouts, add_update
+from videor1.modules.metrics import add_rollouts, add_update
 from videor1.modules.policy import PolicyModule
 from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
+from videor1.policy.adapters import adapters_off
 from videor1.policy.group_pass import GroupPass, score_responses
 from videor1.policy.loading import compute_dtype, load_reference
+from videor1.policy.model import Policy
 from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
 from videor1.rollout.loop import RolloutLoop
 from videor1.rollout.settings import RolloutSettings
 from videor1.rollout.source import GroupSource
 from videor1.types import Experience, Group
-
-_BAR = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
 
 
 class TGRPOModule(PolicyModule):
@@ -49,6 +47,8 @@ class TGRPOModule(PolicyModule):
         scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
         settings: see PolicyModule.
     """
+
+    on_bar = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
 
     def __init__(
         self,
@@ -76,26 +76,17 @@ class TGRPOModule(PolicyModule):
         self.looks_ahead = rollout.overlap
         self.train_response_tokens = rollout.sampling.max_new_tokens
         self.scale = scale
-        self.reference: Qwen2_5_VLForConditionalGeneration | None = None
+        self.reference: Policy | None = None
         self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it
-        self.means = StepMeans()  # of the block under way
         self.source: GroupSource | None = None  # while it trains
-        self.strict_loading = False  # checkpoints leave the reference out
 
     def configure_model(self) -> None:
         super().configure_model()
-        if self.beta > 0 and self.reference is None:
-            self.reference = load_reference(self.policy_path, dtype=torch.get_default_dtype())
+        if self.beta > 0 and self.lora is None and self.reference is None:
+            self.reference = self._place(self._load_reference)
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["state_dict"] = _without_reference(checkpoint["state_dict"])
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        expected = set(_without_reference(self.state_dict()))
-        found = checkpoint.get("state_dict")  # DeepSpeed keeps the weights in files of its own
-        if found is not None and (wrong := expected.symmetric_difference(found)):
-            raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
+    def _load_reference(self) -> Policy:
+        return load_reference(self.policy_path, dtype=self._weights_dtype)
 
     def on_fit_start(self) -> None:
         _check_overlap(self.rollout, self.trainer.precision)
@@ -144,10 +135,10 @@ class TGRPOModule(PolicyModule):
             clip_high=self.clip_high,
             kl_clamp=self.kl_clamp,
         )
-        add_update(self.means, result, scored, correction)
-        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
-            self._log_step()
-        return result.loss
+        loss = batch.share * result.loss
+        add_update(self.means, loss, result, scored, correction)
+        self.log_step(batch_idx)
+        return loss
 
     def teardown(self, stage: str) -> None:
         if self.source is not None:
@@ -159,9 +150,6 @@ class TGRPOModule(PolicyModule):
         """Whether this batch gets rollouts; if not, it is learned from once more."""
         return batch_idx // self.trainer.accumulate_grad_batches % self.passes_per_block == 0
 
-    def _stream(self, place: int) -> int:
-        return self.global_rank * self.trainer.accumulate_grad_batches + place
-
     def _begin(self, following: PromptBatch, batch_idx: int) -> None:
         """The rollouts of the next batch, while this one is learned from."""
         assert self.source is not None
@@ -169,22 +157,20 @@ class TGRPOModule(PolicyModule):
         step = self.global_step + (place == 0)
         if step == self.trainer.max_steps:
             return
-        self.source.begin(following.prompts, step=step, stream=self._stream(place))
+        self.source.begin(following.prompts, step=step, place=place)
 
     def _collect(self, batch: PromptBatch, place: int) -> Experience:
         assert self.source is not None
         started = time.perf_counter()
-        groups = self.source.collect(
-            batch.prompts, step=self.global_step, stream=self._stream(place), check=place == 0
-        )
+        groups = self.source.collect(batch.prompts, step=self.global_step, place=place, check=place == 0)
         sampled = time.perf_counter()
         rewards = reward_groups(groups, self.rewards)
         rewarded = time.perf_counter()
         with self.scoring():
             # a frozen tower is the reference's too
-            vision = encode(self.policy, batch.prompts) if self.freeze_vision else None
+            vision = None if self._tower_learns else self.policy.within(encode, batch.prompts)
             old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None
-            reference = self._score(self.reference, groups, vision).logprobs if self.reference else None
+            reference = self._score_by_reference(groups, vision) if self.beta > 0 else None
         experience = make_experience(
             groups, rewards, scale=self.scale, old=old, reference=reference, vision=vision
         )
@@ -197,9 +183,20 @@ class TGRPOModule(PolicyModule):
         self.means.add("seconds/reference", time.perf_counter() - rewarded)
         return experience
 
+    @property
+    def _tower_learns(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.policy.model.visual.parameters())
+
+    def _score_by_reference(self, groups: tuple[Group, ...], vision: Tensor | None) -> Tensor:
+        """(N, L) log-probs of the model that training began from."""
+        if self.reference is not None:
+            return self._score(self.reference, groups, vision).logprobs
+        with adapters_off(self.policy):
+            return self._score(self.policy, groups, vision).logprobs
+
     def _score(
         self,
-        model: Qwen2_5_VLForConditionalGeneration,
+        model: Policy,
         groups: tuple[Group, ...],
         vision: Tensor | None,
         *,
@@ -216,15 +213,6 @@ class TGRPOModule(PolicyModule):
             entropy=entropy,
             attention=self.attention,
         )
-
-    def _log_step(self) -> None:
-        """One point on each curve a step, over all its micro-batches; `self.log` would keep only the last."""
-        values = self.means.reduce(self.trainer.strategy)
-        self.means = StepMeans()
-        for logger in self.loggers:
-            logger.log_metrics(values, step=self.global_step)
-        bar = {name: value for name, value in values.items() if name in _BAR}
-        self.log_dict(bar, prog_bar=True, logger=False, batch_size=1)
 
 
 def _check(
@@ -256,7 +244,3 @@ def _check_overlap(rollout: RolloutSettings, precision: str) -> None:
             f"model.rollout.overlap: trainer.precision {precision} changes the whole process's default type,"
             " also under the engine's thread; take bf16-mixed, or rollout.vllm.mode: server"
         )
-
-
-def _without_reference(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if not name.startswith("reference.")}

@@ -9,7 +9,10 @@ T-GRPO (arXiv 2503.21776), minimised, for N responses of L tokens or fewer:
     w       = 1, or the weight of `correction.py` where another policy than π_old has sampled
 
 The released code takes one update a rollout, so its ratio is always 1 and it does not clip; it also clamps
-x to ±10 (`kl_clamp=10`), beyond which the reference pulls no more. SFT: mean of -logp over target tokens.
+x to ±10 (`kl_clamp=10`), beyond which the reference pulls no more.
+
+SFT: mean over responses of the mean of -logp over a response's tokens, as with one response a batch. It is
+the same however a global batch is cut into ranks and accumulated batches; a mean over all tokens is not.
 """
 
 from __future__ import annotations
@@ -96,11 +99,11 @@ def policy_loss(
 
 
 def sft_loss(logprobs: Tensor, mask: Tensor) -> Tensor:
-    """Mean negative log-probability, a scalar in nats, over all tokens that `mask` marks in the batch.
+    """Mean negative log-probability, a scalar in nats: over a response's tokens, then over responses.
 
-    `logprobs` and `mask` (bool) are (N, L). Without any marked token the loss is 0.
+    `logprobs` and `mask` (bool) are (N, L), True at the tokens of a response.
     """
-    return -_mean_by_token(_blank(logprobs, mask), mask)
+    return -_mean_by_response(_blank(logprobs, mask), mask)
 
 
 def _blank(values: Tensor, mask: Tensor) -> Tensor:

@@ -7,19 +7,31 @@ of the vision tower become one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.policy.attention import as_mask
-from videor1.policy.packing import Attention, embed, pack
+from videor1.policy.model import Policy
+from videor1.policy.packing import Attention, PackedRow, embed, pack
 from videor1.policy.token_scores import score_tokens
 from videor1.policy.vision import encode
-from videor1.types import Prompt
+from videor1.types import NO_CLIP, Prompt, Record
+
+_NOBODY = Record(
+    problem_id=0,
+    problem="",
+    data_type="video",
+    problem_type="free-form",
+    options=(),
+    solution="",
+    path="",
+    data_source="",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +44,7 @@ class GroupPass:
 
 
 def score_responses(
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: Policy,
     prompts: Sequence[Prompt],
     responses: Sequence[Sequence[Tensor]],
     *,
@@ -45,7 +57,7 @@ def score_responses(
     """Scores every response under `model`; gradients flow if they are enabled.
 
     Args:
-        model: loaded by `load_policy`, which gives it the attention that knows packed rows.
+        model: loaded by `load_policy`, with the attention that knows packed rows.
         prompts: B questions.
         responses: for each question its responses, each (C,) token ids; their number may differ.
         vision: what `encode` made of these prompts, if that is at hand: by a frozen vision tower's twin.
@@ -61,27 +73,44 @@ def score_responses(
     if not any(responses):
         raise ValueError("no responses to score")
     row = pack(model, prompts, responses, attention=attention)
+    score = partial(score_tokens, forbidden=forbidden, temperature=temperature, entropy=entropy)
+    logprobs, entropies = model.within(_score_row, row, prompts, vision, score)
+    lengths = [len(response) for group in responses for response in group]
+    return GroupPass(
+        logprobs=_by_response(logprobs, lengths),
+        entropy=None if entropies is None else _by_response(entropies, lengths),
+        mask=torch.arange(max(lengths), device=row.ids.device)
+        < torch.tensor(lengths, device=row.ids.device)[:, None],
+    )
+
+
+def _score_row(
+    model: Policy,
+    row: PackedRow,
+    prompts: Sequence[Prompt],
+    vision: Tensor | None,
+    score: Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor | None]],
+) -> tuple[Tensor, Tensor | None]:
+    """(M,) log-probs and entropies of all response tokens of a row."""
     hidden = model.model.language_model(
         inputs_embeds=embed(model, row.ids, encode(model, prompts) if vision is None else vision),
         position_ids=row.positions,
         attention_mask=as_mask(row.layout),
         use_cache=False,
     ).last_hidden_state
-    logprobs, entropies = score_tokens(
-        model.lm_head,
-        hidden[0, row.predictors],
-        row.targets,
-        forbidden=forbidden,
-        temperature=temperature,
-        entropy=entropy,
-    )
-    lengths = [len(response) for group in responses for response in group]
-    return GroupPass(
-        logprobs=_by_response(logprobs, lengths),
-        entropy=None if entropies is None else _by_response(entropies, lengths),
-        mask=torch.arange(max(lengths), device=hidden.device)
-        < torch.tensor(lengths, device=hidden.device)[:, None],
-    )
+    return score(model.lm_head, hidden[0, row.predictors], row.targets)
+
+
+def idle_pass(model: Policy) -> None:
+    """What a rank without questions runs while others run `score_responses`, so that none waits for it.
+
+    Where weights are cut up they are gathered by all ranks together, module by module.
+    """
+    ids = torch.zeros(2, dtype=torch.long, device=model.device)
+    nothing = torch.zeros(0, 3 * 2 * 14 * 14, dtype=torch.uint8, device=model.device)
+    grids = torch.zeros(0, 3, dtype=torch.long, device=model.device)
+    prompt = Prompt(record=_NOBODY, clip=NO_CLIP, input_ids=ids, patches=nothing, grid_thw=grids)
+    score_responses(model, [prompt], [[ids]], entropy=False)
 
 
 def _by_response(values: Tensor, lengths: list[int]) -> Tensor:

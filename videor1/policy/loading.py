@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -10,35 +11,53 @@ from transformers import (
     AutoProcessor,
     GenerationConfig,
     Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
 )
+from transformers.initialization import no_init_weights
+from transformers.modeling_utils import set_zero3_state
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 
 from videor1.errors import ConfigError
 from videor1.policy.attention import ATTENTION
+from videor1.policy.model import Policy
 from videor1.policy.pixels import check_normalisation
-from videor1.policy.vision import speed_up
 
 
-def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
+def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
     """A Qwen2.5-VL of any size, ready to train.
 
     Raises:
-        ConfigError: the folder is missing or holds another kind of model, or one with another attention.
+        ConfigError: the folder is missing or holds another kind of model, not all of its weights, or one with
+            another attention.
     """
     _check_folder(path)
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        path, dtype=dtype, attn_implementation={"text_config": ATTENTION}
+    model, told = Policy.from_pretrained(
+        path, dtype=dtype, attn_implementation={"text_config": ATTENTION}, output_loading_info=True
     )
+    if missing := sorted(told["missing_keys"]):  # transformers would make them up
+        raise ConfigError(f"model.policy: '{path}' lacks {', '.join(missing[:3])} …")
     _check_attention(model.config.text_config)
-    speed_up(model)
     return model.train()
 
 
-def load_reference(path: str, *, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
+def load_reference(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
     """The same model, frozen: what the KL term holds the policy to."""
     return load_policy(path, dtype=dtype).eval().requires_grad_(False)
+
+
+def empty_copy(model: Policy, *, dtype: torch.dtype, device: torch.device) -> Policy:
+    """A model of the same kind, whole and plain, whose weights have yet to be given to it."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        # set_zero3_state: with ZeRO-3 transformers would cut this one up too
+        with device, set_zero3_state(), no_init_weights():
+            copy = Policy(deepcopy(model.config))
+        copy.tie_weights()
+    finally:
+        torch.set_default_dtype(default)
+    copy.generation_config = deepcopy(model.generation_config)
+    return copy.eval().requires_grad_(False)
 
 
 def load_processor(path: str) -> Qwen2_5_VLProcessor:

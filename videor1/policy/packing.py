@@ -98,7 +98,10 @@ def prompt_positions(config: Qwen2_5_VLConfig, prompt: Prompt) -> Tensor:
 
 
 def embed(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, vision: Tensor) -> Tensor:
-    """(S,) ids of a row → (1, S, hidden) embeddings, vision tokens replaced by their features in order."""
+    """(S,) ids of a row → (1, S, hidden) embeddings, vision tokens replaced by their features in order.
+
+    Also where there are none: the features then pass on a gradient of zeros.
+    """
     embeddings: Tensor = model.get_input_embeddings()(ids)
     is_vision = (ids == model.config.image_token_id) | (ids == model.config.video_token_id)
     if int(is_vision.sum()) != len(vision):

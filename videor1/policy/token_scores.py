@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,20 @@ from torch.utils.checkpoint import checkpoint
 # Most logits that are made at one time: 441 tokens of Qwen's 152k vocabulary. In float32 they are 256 MiB;
 # with their softmax and its gradient up to four times that is held.
 MOST_LOGITS = 2**26
+
+Project = Callable[[Tensor], Tensor]  # (M, hidden) → (M, vocabulary)
+
+
+class Head(nn.Linear):
+    """A model's head that can do more than its product while its weight is there.
+
+    ZeRO-3 and FSDP2 gather a module's weight when it is called. Called once a chunk, ranks with responses of
+    different lengths would gather it differently often and wait for each other for ever.
+    """
+
+    def forward(self, states: Tensor, then: Callable[[Project, Tensor], Any] | None = None) -> Any:
+        product = super().forward
+        return product(states) if then is None else then(product, states)
 
 
 def score_tokens(
@@ -28,7 +44,7 @@ def score_tokens(
     When the logits do not fit, they are made in chunks, and made again chunk by chunk in the backward pass.
 
     Args:
-        head: maps (M, hidden) to (M, vocabulary).
+        head: maps (M, hidden) to (M, vocabulary); it is called once if it is a `Head`.
         states: (M, hidden).
         targets: (M,) token ids.
         forbidden: (K,) ids left out of the softmax, as in sampling.
@@ -42,17 +58,24 @@ def score_tokens(
     vocabulary = head.out_features
     assert isinstance(vocabulary, int)
     rows = max(1, most_logits // vocabulary)
-    score = partial(_score, head, forbidden=forbidden, temperature=temperature, entropy=entropy)
-    if len(states) <= rows:
-        return score(states, targets)
-    chunks = zip(states.split(rows), targets.split(rows), strict=True)
-    pieces = [checkpoint(score, *chunk, use_reentrant=False) for chunk in chunks]
-    logprobs, entropies = zip(*pieces, strict=True)
-    return torch.cat(logprobs), torch.cat(entropies) if entropy else None
+    score = partial(_score, forbidden=forbidden, temperature=temperature, entropy=entropy)
+
+    def in_chunks(project: Project, states: Tensor) -> tuple[Tensor, Tensor | None]:
+        if len(states) <= rows:
+            return score(project, states, targets)
+        chunks = zip(states.split(rows), targets.split(rows), strict=True)
+        pieces = [checkpoint(score, project, *chunk, use_reentrant=False) for chunk in chunks]
+        logprobs, entropies = zip(*pieces, strict=True)
+        return torch.cat(logprobs), torch.cat(entropies) if entropy else None
+
+    scores: tuple[Tensor, Tensor | None] = (
+        head(states, in_chunks) if isinstance(head, Head) else in_chunks(head, states)
+    )
+    return scores
 
 
 def _score(
-    head: nn.Module,
+    project: Project,
     states: Tensor,
     targets: Tensor,
     *,
@@ -60,7 +83,7 @@ def _score(
     temperature: float,
     entropy: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    logits = head(states).float()
+    logits = project(states).float()
     if temperature != 1.0:
         logits = logits / temperature
     if forbidden is not None:

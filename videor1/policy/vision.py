@@ -18,15 +18,22 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 from videor1.policy.pixels import normalise
 from videor1.types import Prompt
 
+_ONE_TOKEN = torch.tensor([1, 2, 2])  # patches in time, height and width, before two by two are merged
+
 
 def encode(model: Qwen2_5_VLForConditionalGeneration, prompts: Sequence[Prompt]) -> Tensor:
-    """(V, hidden) features of all vision tokens of all prompts, in their order; V = 0 without any media."""
+    """(V, hidden) features of all vision tokens of all prompts, in their order; V = 0 without any media.
+
+    The tower runs even then, on one token of black that leaves nothing but the way of the gradient: a rank
+    that left it out would let the others wait, in ZeRO-3 and FSDP2 for its weights, in DDP for gradients.
+    """
     patches = torch.cat([prompt.patches for prompt in prompts])
-    if not len(patches):
-        return torch.zeros(0, model.config.text_config.hidden_size, dtype=model.dtype, device=model.device)
     grids = torch.cat([prompt.grid_thw for prompt in prompts])
-    features: Tensor = model.model.visual(normalise(patches).to(model.dtype), grid_thw=grids).pooler_output
-    return features
+    seen = patches if len(patches) else patches.new_zeros(int(_ONE_TOKEN.prod()), patches.shape[1])
+    features: Tensor = model.model.visual(
+        normalise(seen).to(model.dtype), grid_thw=grids if len(grids) else _ONE_TOKEN.to(grids.device)[None]
+    ).pooler_output
+    return features[: len(features) if len(patches) else 0]
 
 
 def speed_up(model: Qwen2_5_VLForConditionalGeneration) -> None:

@@ -143,7 +143,7 @@ def _unmerged(layer: _LoraLayer) -> list[tuple[str, int]]:
 def _gathered(parameters: Sequence[Tensor]) -> AbstractContextManager[object]:
     """Within it what ZeRO-3 has cut up is whole."""
     # what is whole, because it is small or someone else has gathered it, must be left so
-    cut = [parameter for parameter in parameters if parameter.shape != _shape(parameter)]
+    cut = [parameter for parameter in parameters if parameter.shape != whole_shape(parameter)]
     if not cut:
         return nullcontext()
     import deepspeed
@@ -151,14 +151,14 @@ def _gathered(parameters: Sequence[Tensor]) -> AbstractContextManager[object]:
     return deepspeed.zero.GatheredParameters(cut)
 
 
-def _shape(parameter: Tensor) -> torch.Size:
-    """The whole one's: a parameter that ZeRO-3 has cut up is itself empty."""
+def whole_shape(parameter: Tensor) -> torch.Size:
+    """The shape of a parameter before it was cut up: one of ZeRO-3 is itself empty."""
     return getattr(parameter, "ds_shape", parameter.shape)
 
 
 def _form(parameter: Tensor) -> str:
     """Shape, and type unless it is one of floats: quantised to 8 bits a tensor still has its shape."""
-    return f"{tuple(_shape(parameter))}{'' if parameter.is_floating_point() else f' {parameter.dtype}'}"
+    return f"{tuple(whole_shape(parameter))}{'' if parameter.is_floating_point() else f' {parameter.dtype}'}"
 
 
 def _name(path: str) -> str:

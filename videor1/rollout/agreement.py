@@ -64,7 +64,8 @@ class Agreement:
 
     Args:
         engine: with the weights that the trainer has.
-        score: the trainer's log-probs of responses to prompts, at temperature 1 and without forbidden tokens.
+        score: the trainer's log-probs of responses to prompts, at temperature 1 and without forbidden tokens;
+            None for no prompts, which it has to hear of too: other ranks may have some.
         config: of the model.
         settings: see there.
         dtype: that the trainer computes in.
@@ -73,7 +74,7 @@ class Agreement:
     def __init__(
         self,
         engine: Engine,
-        score: Callable[[Sequence[Prompt], Sequence[Sequence[Tensor]]], GroupPass],
+        score: Callable[[Sequence[Prompt], Sequence[Sequence[Tensor]]], GroupPass | None],
         config: Qwen2_5_VLConfig,
         settings: AgreementSettings,
         *,
@@ -107,9 +108,9 @@ class Agreement:
         sampling = Sampling(max_new_tokens=self.settings.tokens)
         groups = self.engine.generate(prompts, [1] * len(prompts), sampling, seed=step)
         self._checked = step
-        if not groups:
-            return None
         scored = self.score(prompts, [[response.token_ids for response in group] for group in groups])
+        if scored is None:
+            return None
         found = torch.cat([response.logprobs for group in groups for response in group])
         apart = (found - scored.logprobs[scored.mask]).abs()
         difference = Difference(mean=float(apart.mean()), largest=float(apart.max()))

@@ -16,7 +16,7 @@ from videor1.types import Group, Prompt
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pending:
     step: int
-    stream: int
+    place: int
     groups: Future[tuple[Group, ...]]
 
 
@@ -33,7 +33,7 @@ class AheadOfTime:
         self.loop = loop
         self._pending: _Pending | None = None
 
-    def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
+    def begin(self, prompts: Sequence[Prompt], *, step: int, place: int) -> None:
         """Starts what `loop.collect` does, with the weights that the engine has now."""
         device = torch.cuda.current_device() if torch.cuda.is_available() else None
         groups: Future[tuple[Group, ...]] = Future()
@@ -42,15 +42,15 @@ class AheadOfTime:
             try:
                 if device is not None:  # a new thread begins with the first
                     torch.cuda.set_device(device)
-                groups.set_result(self.loop.collect(prompts, step=step, stream=stream))
+                groups.set_result(self.loop.collect(prompts, step=step))
             except BaseException as error:  # it belongs to whoever takes the groups
                 groups.set_exception(error)
 
         # a daemon: a run that is stopped does not wait for responses that nobody wants
         threading.Thread(target=collect, name="rollout", daemon=True).start()
-        self._pending = _Pending(step=step, stream=stream, groups=groups)
+        self._pending = _Pending(step=step, place=place, groups=groups)
 
-    def take(self, *, step: int, stream: int) -> tuple[Group, ...] | None:
+    def take(self, *, step: int, place: int) -> tuple[Group, ...] | None:
         """The groups begun for this batch, waited for; None when none were, as at the start of a run.
 
         Raises whatever the engine raised.
@@ -59,7 +59,7 @@ class AheadOfTime:
         if pending is None:
             return None
         groups = pending.groups.result()
-        return groups if (pending.step, pending.stream) == (step, stream) else None
+        return groups if (pending.step, pending.place) == (step, place) else None
 
     def settle(self) -> None:
         """Waits until the engine is idle; what was begun can still be taken."""

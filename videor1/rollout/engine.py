@@ -85,7 +85,7 @@ class Engine(Protocol):
             prompts: what is asked.
             counts: how many responses to each.
             sampling: how tokens are drawn.
-            seed: of the draws.
+            seed: of the draws, which depend on the questions too: one seed will do for all ranks.
             watch: hears of every token, the end token included. An engine that hands out whole responses only
                 does not call it. It changes nothing in what is drawn.
 

@@ -9,15 +9,16 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers import Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
 from videor1.policy.attention import Layout, as_mask
 from videor1.policy.loading import end_token_ids, unspeakable_token_ids
+from videor1.policy.model import Policy
 from videor1.policy.packing import embed, pack, prompt_positions
 from videor1.policy.vision import encode
 from videor1.policy.weights import PolicyWeights
-from videor1.rollout.draw import draw_tokens
+from videor1.rollout.draw import draw_tokens, uniforms
 from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.kv import DecodingLayout, PromptKV
 from videor1.rollout.packed_linear import has_products, packed_linears
@@ -65,7 +66,7 @@ class HFEngine:
 
     def __init__(
         self,
-        model: Qwen2_5_VLForConditionalGeneration,
+        model: Policy,
         processor: Qwen2_5_VLProcessor,
         settings: HFEngineSettings = HFEngineSettings(),
     ) -> None:
@@ -97,13 +98,12 @@ class HFEngine:
         """See `Engine.generate`."""
         if not sum(counts):
             return [[] for _ in prompts]
-        generator = torch.Generator(device=self.model.device).manual_seed(seed)
         groups: list[list[Response]] = []
         rows = min(sum(counts), self.settings.max_rows)
         with _evaluating(self.model), packed_linears(self.model, rows, self.dtype):
             for turn in self._turns(counts):
                 first = sum(counts[: turn.start])
-                written = self._write(prompts[turn], counts[turn], sampling, generator, watch, first)
+                written = self._write(prompts[turn], counts[turn], sampling, seed, watch, first)
                 each = zip(written.ids.tolist(), written.logprobs, strict=True)
                 groups += [[self._response(*next(each)) for _ in range(count)] for count in counts[turn]]
         return groups
@@ -133,7 +133,7 @@ class HFEngine:
         prompts: Sequence[Prompt],
         counts: Sequence[int],
         sampling: Sampling,
-        generator: torch.Generator,
+        seed: int,
         watch: Watch | None,
         first: int,
     ) -> _Written:
@@ -143,12 +143,16 @@ class HFEngine:
         forbidden = torch.tensor(self.forbidden_ids, device=hidden.device)
         filler = int(self.end_ids[0])
         size = len(hidden)
+        random = uniforms(prompts, counts, sampling.max_new_tokens, seed=seed).to(hidden.device)
         alive = torch.arange(size, device=hidden.device)  # rows still decoded, finished ones among them
         done = torch.zeros_like(alive, dtype=torch.bool)
         ids, logprobs = [], []
         for step in range(sampling.max_new_tokens):
             drawn, scores = draw_tokens(
-                self.model.lm_head(hidden).float(), sampling, forbidden=forbidden, generator=generator
+                self.model.lm_head(hidden).float(),
+                sampling,
+                forbidden=forbidden,
+                uniform=random[alive, step],
             )
             drawn = drawn.masked_fill(done, filler)
             ids.append(drawn.new_full((size,), filler).index_copy(0, alive, drawn))

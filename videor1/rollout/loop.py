@@ -48,7 +48,7 @@ class RolloutLoop:
 
         Args:
             step: optimizer steps so far; draws fresh permutations and tokens at each.
-            stream: tells apart the ranks and micro-batches of one step.
+            stream: tells apart calls that ask the same questions at one step.
             watch: see `Engine.generate`.
         """
         g, shuffled_g = self.settings.group_size, self.settings.shuffled_size

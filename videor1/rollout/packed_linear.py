@@ -14,6 +14,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from videor1.policy.token_scores import Head
+
+_KINDS = (nn.Linear, Head)
+
 
 @contextmanager
 def packed_linears(model: nn.Module, rows: int, dtype: torch.dtype) -> Iterator[None]:
@@ -30,7 +34,8 @@ def packed_linears(model: nn.Module, rows: int, dtype: torch.dtype) -> Iterator[
     packed = []
     try:
         for layer in model.modules():
-            if type(layer) is nn.Linear and _can_be_packed(layer, dtype):
+            # no other subclass: quantised layers do more than multiply
+            if isinstance(layer, nn.Linear) and type(layer) in _KINDS and _can_be_packed(layer, dtype):
                 weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), rows)
                 bias = None if layer.bias is None else layer.bias.detach().to(dtype)
                 layer.forward = partial(_linear, weight, bias)  # type: ignore[method-assign]  # hooks stay

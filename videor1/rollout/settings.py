@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers import Qwen2_5_VLProcessor
 
 from videor1.errors import ConfigError
+from videor1.policy.model import Policy
 from videor1.rollout.agreement import AgreementSettings
 from videor1.rollout.engine import Engine
 from videor1.rollout.hf import HFEngine, HFEngineSettings
 from videor1.rollout.loop import GroupSettings
+from videor1.rollout.replica import ReplicaEngine
 from videor1.rollout.server.remote import RemoteEngine
 from videor1.rollout.vllm_settings import VLLMSettings
 
@@ -70,13 +72,15 @@ class Surroundings:
     rank: int
     dtype: torch.dtype  # that it computes in
     longest: int  # most tokens of a prompt and its response
+    device: torch.device
     barrier: Callable[[], None]  # waits for all ranks
+    sharded: bool = False  # whether the policy is cut up, so that no process can decode with it
 
 
 def build_engine(
     settings: EngineSettings,
     path: str,
-    model: Qwen2_5_VLForConditionalGeneration | None,
+    model: Policy | None,
     processor: Qwen2_5_VLProcessor,
     around: Surroundings,
 ) -> Engine:
@@ -90,6 +94,8 @@ def build_engine(
     """
     if settings.engine == "hf":
         assert model is not None, "it decodes with the policy itself"
+        if around.sharded:
+            return ReplicaEngine(model, processor, settings.hf, dtype=around.dtype, device=around.device)
         return HFEngine(model, processor, settings.hf)
     if not settings.vllm.addresses and importlib.util.find_spec("vllm") is None:
         raise ConfigError(

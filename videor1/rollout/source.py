@@ -27,8 +27,8 @@ class GroupSource:
         self._sync = sync
         self._ahead = AheadOfTime(loop)
 
-    def collect(self, prompts: Sequence[Prompt], *, step: int, stream: int, check: bool) -> tuple[Group, ...]:
-        """One group a prompt: those begun earlier for this step and stream, or new ones.
+    def collect(self, prompts: Sequence[Prompt], *, step: int, place: int, check: bool) -> tuple[Group, ...]:
+        """One group a prompt: those begun earlier for this batch, or new ones.
 
         Args:
             check: compare the engine with the trainer, if it is time for that.
@@ -36,17 +36,17 @@ class GroupSource:
         Raises:
             EngineError: the engine died, hangs, or differs from the trainer.
         """
-        groups = self._ahead.take(step=step, stream=stream)
+        groups = self._ahead.take(step=step, place=place)
         self._sync()
         self.difference = None
         if check and self.agreement.due(step):
             self.difference = self.agreement.check(prompts, step=step)
-        return self.loop.collect(prompts, step=step, stream=stream) if groups is None else groups
+        return self.loop.collect(prompts, step=step) if groups is None else groups
 
-    def begin(self, prompts: Sequence[Prompt], *, step: int, stream: int) -> None:
+    def begin(self, prompts: Sequence[Prompt], *, step: int, place: int) -> None:
         """Starts on groups that `collect` is to hand out later, with the policy as it is now."""
         self._sync()
-        self._ahead.begin(prompts, step=step, stream=stream)
+        self._ahead.begin(prompts, step=step, place=place)
 
     def settle(self) -> None:
         """Waits until the engine is free for others; what was begun can still be collected."""

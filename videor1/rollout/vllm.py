@@ -39,6 +39,7 @@ from videor1.errors import ConfigError, EngineError
 from videor1.policy.loading import end_token_ids, unspeakable_token_ids
 from videor1.policy.mrope import position_ids
 from videor1.policy.weights import PolicyWeights
+from videor1.rollout.draw import identity
 from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.in_process import deadline, ranks_in_environment, undisturbed
 from videor1.rollout.vllm_request import UNCAPPED, as_request
@@ -234,6 +235,7 @@ class VLLMEngine:
         seed: int,
         watch: Watch | None = None,
     ) -> list[list[Response]]:
+        seed = hash((seed, *map(identity, prompts))) % 2**63  # ranks ask at the same seed
         asked = [number for number, count in enumerate(counts) if count]
         groups: list[list[Response]] = [[] for _ in prompts]
         outputs = self._ask(

@@ -1,0 +1,14 @@
+"""How a run is spread over processes: Lightning's strategies, made to fit these models and to run anywhere.
+
+    "auto", "ddp"      Lightning's own: everything whole on each device
+    ZeroStrategy       DeepSpeed's ZeRO 1 to 3
+    ShardedStrategy    FSDP2
+
+Modules know no strategy: they load a model by `place`, and ask `holds_shards` whether it is whole.
+"""
+
+from videor1.strategies.placement import holds_shards, place
+from videor1.strategies.sharded import ShardedStrategy
+from videor1.strategies.zero import ZeroStrategy
+
+__all__ = ["ShardedStrategy", "ZeroStrategy", "holds_shards", "place"]

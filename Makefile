@@ -70,7 +70,7 @@ test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (half an hour)
-	@for program in $(filter-out %/peer_trl.py,$(sort $(wildcard benchmarks/*.py))); do \
+	@for program in $(filter-out %/peer_trl.py %/kills.py,$(sort $(wildcard benchmarks/*.py))); do \
 	    echo "== $$program"; $(PY) "$$program" || exit 1; done
 
 peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environment of its own (10 minutes)

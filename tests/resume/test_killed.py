@@ -1,0 +1,154 @@
+"""Runs killed at chosen moments and started again leave what an undisturbed run leaves, to the bit."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.runs import curves
+
+KILLED, TERMINATED = -signal.SIGKILL, 128 + signal.SIGTERM
+# 16 batches an epoch, so 8 steps of two
+TGRPO = ["--trainer.accumulate_grad_batches", "2", "--trainer.max_steps", "12", "--data.workers", "1"]
+TGRPO += ["--model.rollout.sampling.max_new_tokens", "8", "--model.evaluation.sampling.max_new_tokens", "8"]
+# A run that counts epochs: Lightning restarts it in other ways. 16 steps each.
+SFT = ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3"]
+
+
+def seen(folder: Path) -> dict[tuple[int, int], dict]:
+    """What each batch was. One that was trained on again after a kill must have been the same."""
+    rows: dict[tuple[int, int], dict] = {}
+    for line in (folder / "seen.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert rows.setdefault((row["step"], row["batch_idx"]), row) == row
+    return rows
+
+
+def steady(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """The curves but for those of a process: times, and the check of its engine at its first step."""
+    of_a_process = ("seconds", "agreement/")
+    return {
+        name: points for name, points in curves(folder).items() if not any(p in name for p in of_a_process)
+    }
+
+
+def assert_same(one: object, other: object, where: str = "") -> None:
+    """Equal to the bit, whatever is in what."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for number, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_same(a, b, f"{where}[{number}]")
+    else:
+        assert one == other, where
+
+
+def assert_as_undisturbed(folder: Path, whole: Path) -> None:
+    assert seen(folder) == seen(whole)
+    assert steady(folder) == steady(whole)
+    end, wanted = (torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in (folder, whole))
+    for part in (
+        "global_step",
+        "epoch",
+        "state_dict",
+        "optimizer_states",
+        "lr_schedulers",
+        "VideoDataModule",
+    ):
+        assert_same(end[part], wanted[part], part)
+    assert_same(load_file(folder / "hf/model.safetensors"), load_file(whole / "hf/model.safetensors"), "hf")
+    for name in ("config.json", "tokenizer.json"):
+        assert (folder / "hf" / name).read_bytes() == (whole / "hf" / name).read_bytes()
+    left = {path.name for path in (folder / "checkpoints").iterdir()}
+    assert left == {path.name for path in (whole / "checkpoints").iterdir()}
+    assert len(left) == 3  # the two newest and the link
+    stages = [json.loads((run / "stage.json").read_text()) for run in (folder, whole)]
+    assert stages[0]["steps"] == stages[1]["steps"]
+
+
+@pytest.fixture(scope="module")
+def whole(driver, command, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    assert driver.run(command("tgrpo", folder, *TGRPO), folder) == [0]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_sft(driver, command, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole_sft")
+    assert driver.run(command("sft", folder, *SFT), folder) == [0]
+    return folder
+
+
+def test_rl_killed_everywhere_ends_as_undisturbed(driver, command, whole, tmp_path):
+    plan = (
+        "1:backward",  # there is no checkpoint yet
+        "4:writing",
+        "6:written",
+        "8:named",  # at the end of an epoch
+        "9:backward",
+        "10:unpruned",
+        "12:trained",  # nothing is left to train
+        "12:exported",
+    )
+    ends = driver.run_until_done(command("tgrpo", tmp_path, *TGRPO, plan=plan), tmp_path)
+    # A run that has only its folder of the model left to write does not end training once more.
+    assert ends == [[KILLED]] * (len(plan) - 1) + [[0]]
+    assert_as_undisturbed(tmp_path, whole)
+    assert (tmp_path / "length_curve.csv").read_text() == (whole / "length_curve.csv").read_text()
+
+
+def test_a_write_that_was_cut_short_left_the_checkpoint_before_it(driver, command, tmp_path):
+    words = command("tgrpo", tmp_path, *TGRPO, plan=("4:writing",))
+    assert driver.run(words, tmp_path) == [KILLED]
+    folder = tmp_path / "checkpoints"
+    whole, half = folder / "step=000002.ckpt", folder / "step=000004.ckpt.partial"
+    assert {path.name for path in folder.iterdir()} == {whole.name, half.name, "last.ckpt"}
+    assert 0 < half.stat().st_size < 0.6 * whole.stat().st_size
+    assert torch.load(folder / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+def test_sft_by_epochs_killed_at_their_end_and_after_ends_as_undisturbed(
+    driver, command, whole_sft, tmp_path
+):
+    plan = ("16:unpruned", "18:unpruned", "21:backward", "32:named", "35:backward")
+    ends = driver.run_until_done(command("sft", tmp_path, *SFT, plan=plan), tmp_path)
+    assert ends == [[KILLED]] * len(plan) + [[0]]
+    assert_as_undisturbed(tmp_path, whole_sft)
+
+
+def test_sigterm_saves_the_step_under_way_and_ends_with_143(driver, command, whole, tmp_path):
+    """The signal reaches the loader's worker and the decoder too, while a first half of a step is done."""
+    words = command("tgrpo", tmp_path, *TGRPO, plan=("4:terminate",))
+    assert driver.run(words, tmp_path) == [TERMINATED]
+    assert torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 5
+    assert "Traceback" not in (tmp_path / "said.txt").read_text()
+    assert driver.run([*words, "--ckpt_path", "last"], tmp_path) == [0]
+    assert seen(tmp_path) == seen(whole)
+    assert steady(tmp_path) == steady(whole)
+    assert not (tmp_path / "quarantine.jsonl").exists()
+
+
+@pytest.mark.parametrize("alone", [None, 1])
+def test_sigterm_stops_all_ranks_after_the_same_step(driver, command, tmp_path, alone):
+    """Whether it reaches all processes at once, as SLURM sends it, or one that is not rank 0."""
+    few = ["--trainer.max_steps", "5", "--data.batch_size", "2"]
+    ranks = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    harm = {} if alone is None else {"alone": alone}
+    words = command("sft", tmp_path, *few, *ranks, plan=("2:terminate",), **harm)
+    assert driver.run(words, tmp_path, ranks=2) == [TERMINATED, TERMINATED]
+    assert torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 3
+    if alone is not None:
+        assert driver.run([*words, "--ckpt_path", "last"], tmp_path, ranks=2) == [0, 0]
+        steps = [step for step, _ in steady(tmp_path)["loss"]]
+        assert steps == [0, 1, 2, 3, 4]

@@ -70,7 +70,7 @@ class RunCheckpoint(Checkpoint):
         self._saved = trainer.global_step
         link = Path(trainer.default_root_dir) / LAST
         path = link.with_name(name_of(self._saved))
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         if trainer.is_global_zero:
             point(link, path)
             prune(link.parent, keep=self.keep, keep_every=self.keep_every)

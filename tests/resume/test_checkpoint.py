@@ -12,8 +12,9 @@ import yaml
 from lightning import __version__ as lightning_version
 
 import cli
+from videor1.resume.folder import find_last
 
-FEW = ["--trainer.max_steps", "2"]
+FEW = ["--trainer.accumulate_grad_batches", "2", "--trainer.max_steps", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def again(run, command, tmp_path):
     def resume(*arguments: str) -> tuple[int, Path]:
         folder = tmp_path / "run"
         shutil.copytree(run, folder, symlinks=True)
-        return cli.run([*command("sft", folder, *arguments), "--ckpt_path", "last"]), folder
+        return cli.run([*command("sft", folder, *FEW, *arguments), "--ckpt_path", "last"]), folder
 
     return resume
 
@@ -73,7 +74,7 @@ def test_more_steps_and_other_workers_are_not(again):
 def test_a_new_run_in_the_folder_of_another_is_not_continued_from_it(run, command, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run, folder, symlinks=True)
-    assert cli.run(command("sft", folder, "--trainer.max_steps", "1")) == 0
+    assert cli.run(command("sft", folder, *FEW, "--trainer.max_steps", "1")) == 0
     kept = sorted(path.relative_to(folder / "checkpoints") for path in folder.rglob("*.ckpt"))
     assert kept == [Path("last.ckpt"), Path("step=000001.ckpt"), Path("superseded-1/step=000002.ckpt")]
 
@@ -82,7 +83,12 @@ def test_lightnings_own_checkpoints_beside_it_harm_nothing(again, run):
     """It saves within an accumulated step after a resume; such a checkpoint is not resumed from."""
     best = ["--trainer.callbacks+", "lightning.pytorch.callbacks.ModelCheckpoint"]
     best += ["--trainer.callbacks.every_n_train_steps", "1", "--trainer.callbacks.save_last", "true"]
+    best += ["--trainer.callbacks.save_top_k", "-1"]
     status, folder = again("--trainer.max_steps", "3", *best)
     assert status == 0
     assert json.loads((folder / "stage.json").read_text())["steps"] == 3
+    found = [torch.load(path, weights_only=True) for path in (folder / "checkpoints").glob("epoch*.ckpt")]
+    assert {(one["global_step"], one["run"]["whole"]) for one in found} == {(2, False), (3, True)}
+    last = find_last(folder / "checkpoints")
+    assert torch.load(last, weights_only=True)["run"]["whole"]
     assert torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 3

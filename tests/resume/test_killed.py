@@ -14,10 +14,10 @@ from tests.runs import curves
 
 KILLED, TERMINATED = -signal.SIGKILL, 128 + signal.SIGTERM
 # 16 batches an epoch, so 8 steps of two
-TGRPO = ["--trainer.accumulate_grad_batches", "2", "--trainer.max_steps", "12", "--data.workers", "1"]
+TGRPO = ["--trainer.accumulate_grad_batches", "2", "--trainer.max_steps", "10", "--data.workers", "1"]
 TGRPO += ["--model.rollout.sampling.max_new_tokens", "8", "--model.evaluation.sampling.max_new_tokens", "8"]
-# A run that counts epochs: Lightning restarts it in other ways. 16 steps each.
-SFT = ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3"]
+# A run that counts epochs, of 4 steps: Lightning restarts it in other ways.
+SFT = ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3", "--trainer.limit_train_batches", "4"]
 
 
 def seen(folder: Path) -> dict[tuple[int, int], dict]:
@@ -96,10 +96,9 @@ def test_rl_killed_everywhere_ends_as_undisturbed(driver, command, whole, tmp_pa
         "4:writing",
         "6:written",
         "8:named",  # at the end of an epoch
-        "9:backward",
-        "10:unpruned",
-        "12:trained",  # nothing is left to train
-        "12:exported",
+        "8:backward",
+        "10:trained",  # nothing is left to train
+        "10:exported",
     )
     ends = driver.run_until_done(command("tgrpo", tmp_path, *TGRPO, plan=plan), tmp_path)
     # A run that has only its folder of the model left to write does not end training once more.
@@ -109,7 +108,7 @@ def test_rl_killed_everywhere_ends_as_undisturbed(driver, command, whole, tmp_pa
 
 
 def test_a_write_that_was_cut_short_left_the_checkpoint_before_it(driver, command, tmp_path):
-    words = command("tgrpo", tmp_path, *TGRPO, plan=("4:writing",))
+    words = command("sft", tmp_path, *SFT, plan=("4:writing",))
     assert driver.run(words, tmp_path) == [KILLED]
     folder = tmp_path / "checkpoints"
     whole, half = folder / "step=000002.ckpt", folder / "step=000004.ckpt.partial"
@@ -121,7 +120,7 @@ def test_a_write_that_was_cut_short_left_the_checkpoint_before_it(driver, comman
 def test_sft_by_epochs_killed_at_their_end_and_after_ends_as_undisturbed(
     driver, command, whole_sft, tmp_path
 ):
-    plan = ("16:unpruned", "18:unpruned", "21:backward", "32:named", "35:backward")
+    plan = ("4:unpruned", "6:unpruned", "8:named", "9:backward")
     ends = driver.run_until_done(command("sft", tmp_path, *SFT, plan=plan), tmp_path)
     assert ends == [[KILLED]] * len(plan) + [[0]]
     assert_as_undisturbed(tmp_path, whole_sft)

@@ -86,6 +86,7 @@ class VideoTrainer(Trainer):
         # Lightning sets them elsewhere; those of an earlier fit are made anew.
         configured: list[Callback] = self.callbacks  # type: ignore[has-type]
         kept = [one for one in configured if not isinstance(one, Continuation | StopSignal)]
+        kept.sort(key=lambda one: isinstance(one, RunCheckpoint))  # which holds what the others have done
         stops = [one.stop_signal for one in kept if isinstance(one, RunCheckpoint)]
         self.callbacks = [*stops[:1], Continuation(checkpoint, anew=anew, events=events), *kept]
 

@@ -138,7 +138,7 @@ def test_sigterm_saves_the_step_under_way_and_ends_with_143(driver, command, who
     assert not (tmp_path / "quarantine.jsonl").exists()
 
 
-@pytest.mark.parametrize("alone", [None, 1])
+@pytest.mark.parametrize("alone", [pytest.param(None, marks=pytest.mark.nightly), 1])
 def test_sigterm_stops_all_ranks_after_the_same_step(driver, command, tmp_path, alone):
     """Whether it reaches all processes at once, as SLURM sends it, or one that is not rank 0."""
     few = ["--trainer.max_steps", "5", "--data.batch_size", "2"]

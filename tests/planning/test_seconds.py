@@ -18,8 +18,8 @@ from videor1.planning.shape import shape_of
 from videor1.policy.group_pass import score_responses
 
 
-def test_operations_of_a_forward_pass_are_those_of_the_real_one(world, tiny_policy, prompts):
-    prompt = prompts["long video"]
+def test_operations_of_a_forward_pass_are_those_of_the_real_one(world, tiny_policy, media_prompts):
+    prompt = media_prompts["long video"]
     responses = [torch.randint(20, 60, (40,)) for _ in range(8)]
     with torch.no_grad():
         counted = count_flops(lambda: score_responses(tiny_policy, [prompt], [responses], entropy=False))

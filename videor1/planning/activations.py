@@ -7,7 +7,7 @@
             that gradient and the head's, until it is added to the others
             one layer computed again, and twice its widest tensor
 
-A pass without gradients holds the widest tensors of one layer, or three chunks of logits. Autocast also keeps
+A pass without gradients holds the widest tensors of one layer, or two chunks of logits. Autocast also keeps
 a cast of each matrix, 2 bytes a number, until the forward pass is over. Measured by `benchmarks/memory.py`.
 """
 
@@ -110,9 +110,9 @@ def passing(shape: ModelShape, row: Row, *, numerics: Numerics) -> int:
     """Bytes that a pass without gradients holds at most."""
     language, vision = shape.language, shape.vision
     tokens = row.tokens * (3 * language.intermediate + 3 * language.hidden)
-    patches = row.patches * (3 * vision.intermediate + 3 * vision.hidden)
+    patches = row.patches * (3 * vision.intermediate + 3 * vision.hidden + vision.patch)
     logits = 4 * min(row.written * language.vocabulary, MOST_LOGITS)
-    return max(size(numerics) * tokens, size(numerics) * patches, 3 * logits)
+    return max(size(numerics) * tokens, size(numerics) * patches, 2 * logits)
 
 
 def cast_bytes(shape: ModelShape) -> int:

@@ -7,8 +7,8 @@
 buffers: DDP's buckets are as large as the gradients; ZeRO-2 has two of 200 M numbers for gradients, ZeRO-3
 one, and gathers up to 1e9 weights at a time (Lightning's defaults); FSDP2 gathers embedding and head
 together, and two layers, with their gradients. Where the policy is cut up, the Hugging Face engine has a
-whole copy. The rollout has keys and values of every prompt, in order and shuffled, and room for every response
-(rounded up as `rollout/kv.py` doubles it); vLLM has its share of the GPU while it is awake.
+whole copy. The rollout has keys and values of every prompt, in order and shuffled, and room for every
+response (rounded up as `rollout/kv.py` doubles it); vLLM has its share of the GPU while it is awake.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def test_means_weigh_values_not_calls():
     means.add("x", torch.tensor([1.0, 2.0, 3.0]))
     means.add("x", 10.0)
     means.add("nothing", torch.empty(0))
-    assert means.reduce(HERE) == {"x": 4.0}
+    means.add("means", 1.0, weight=3)
+    means.add("means", 5.0, weight=1)
+    assert means.reduce(HERE) == {"x": 4.0, "means": 2.0}
 
 
 def test_ordered_and_shuffled_accuracy_are_of_videos_alone():

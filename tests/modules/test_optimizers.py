@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from tests.runs import ROOT, fit
+from tests.runs import ROOT, SHORT, fit
 
 STEPS = 12
 PAGED = ["-c", str(ROOT / "configs/optimizer/paged_adamw8bit.yaml")]
@@ -61,3 +63,14 @@ def test_it_resumes(paged, world, tmp_path):
     again = ["--trainer.max_steps", str(STEPS), "--ckpt_path", "last"]
     rows = fit("sft", world, tmp_path, *FEW, *PAGED, *again)
     assert losses(rows) == pytest.approx(paged[1], rel=1e-5)
+
+
+def test_shards_of_fsdp2_are_refused(world, tmp_path):
+    words = [sys.executable, "cli.py", "fit", "-c", "configs/quickstart/sft.yaml", *SHORT, *PAGED]
+    words += ["-c", "configs/strategy/fsdp2.yaml", "--trainer.devices", "1", "--data.root", str(world)]
+    words += ["--model.policy", str(world / "model"), "--trainer.default_root_dir", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: model.optimizer: bitsandbytes knows no shards of FSDP2"
+    )

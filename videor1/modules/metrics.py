@@ -21,11 +21,14 @@ class StepMeans:
     def __init__(self) -> None:
         self._sums: dict[str, tuple[float, float]] = {}
 
-    def add(self, name: str, values: Tensor | float) -> None:
-        """Adds values (any shape, possibly empty) to the mean called `name`."""
+    def add(self, name: str, values: Tensor | float, *, weight: float = 1.0) -> None:
+        """Adds values (any shape, possibly empty) to the mean called `name`.
+
+        `weight` is how many each of them stands for, where they are means themselves.
+        """
         values = torch.as_tensor(values).detach().double()
         total, count = self._sums.get(name, (0.0, 0.0))
-        self._sums[name] = (total + float(values.sum()), count + values.numel())
+        self._sums[name] = (total + weight * float(values.sum()), count + weight * values.numel())
 
     def reduce(self, strategy: Strategy) -> dict[str, float]:
         """The means over all ranks; names that no rank had a value for are left out."""
@@ -49,15 +52,17 @@ def add_update(
     means: StepMeans, loss: Tensor, result: PolicyLoss, scored: GroupPass, correction: Correction
 ) -> None:
     """What the loss of a micro-batch, `loss` by its share of the block, shows."""
+    responses, tokens = len(scored.mask), int(scored.mask.sum())
     means.add("loss", loss)
-    means.add("policy/kl", result.kl)
-    means.add("policy/ratio", result.ratio)
-    means.add("policy/clip_share", result.clip_share)
-    means.add("engine/difference", correction.difference)
-    means.add("engine/kl", correction.kl)
+    means.add("policy/kl", result.kl, weight=responses)
+    means.add("policy/ratio", result.ratio, weight=tokens)
+    means.add("policy/clip_share", result.clip_share, weight=tokens)
+    means.add("engine/difference", correction.difference, weight=tokens)
+    means.add("engine/kl", correction.kl, weight=tokens)
     if correction.weights is not None:
         means.add("engine/weight", correction.weights[scored.mask])
-        means.add("engine/truncated", correction.truncated)
+        by_sequence = correction.level == "sequence"
+        means.add("engine/truncated", correction.truncated, weight=responses if by_sequence else tokens)
     assert scored.entropy is not None
     means.add("policy/entropy", scored.entropy[scored.mask])
 

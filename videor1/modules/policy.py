@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ from videor1.rollout.engine import Engine, Watch
 from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
 from videor1.strategies import holds_shards, place
-from videor1.strategies.placement import Load
 from videor1.types import Group, Prompt
 
 
@@ -129,20 +129,24 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""
         if self.model is None and not self._asks_elsewhere:
-            self.model = self._place(self._load_policy)
+            self.model = self._place(load_policy, self._prepare)
 
-    def _place(self, load: Load) -> Policy:
-        return place(self.trainer.strategy, load, precision=str(self.trainer.precision))
+    def _place(self, load: Callable[..., Policy], prepare: Callable[[Policy], None]) -> Policy:
+        return place(
+            self.trainer.strategy,
+            partial(load, self.policy_path, dtype=self._weights_dtype),
+            prepare,
+            precision=str(self.trainer.precision),
+        )
 
-    def _load_policy(self) -> Policy:
-        model = load_policy(self.policy_path, dtype=self._weights_dtype)
+    def _prepare(self, model: Policy) -> None:
+        """Says what of the policy learns, and what is kept for the backward pass."""
         if self.lora is None:
             freeze_parts(model, self.frozen)
         else:
             self.adapters = add_adapters(model, self.lora, seed=self.seed)
         if self.gradient_checkpointing:
             recompute_layers(model, offload=self.activation_offload)
-        return model
 
     @property
     def _weights_dtype(self) -> torch.dtype:
@@ -157,6 +161,9 @@ class PolicyModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))
+        if self.trainer.precision == "bf16-mixed" and hasattr(optimizer, "_step_supports_amp_scaling"):
+            # there is no scale with bfloat16, for which Lightning would not let a fused optimizer's be clipped
+            optimizer._step_supports_amp_scaling = False
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

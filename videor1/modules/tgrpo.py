@@ -17,7 +17,7 @@ from videor1.modules.policy import PolicyModule
 from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
 from videor1.policy.adapters import adapters_off
 from videor1.policy.group_pass import GroupPass, score_responses
-from videor1.policy.loading import compute_dtype, load_reference
+from videor1.policy.loading import compute_dtype, hold_still, load_policy
 from videor1.policy.model import Policy
 from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
@@ -83,10 +83,7 @@ class TGRPOModule(PolicyModule):
     def configure_model(self) -> None:
         super().configure_model()
         if self.beta > 0 and self.lora is None and self.reference is None:
-            self.reference = self._place(self._load_reference)
-
-    def _load_reference(self) -> Policy:
-        return load_reference(self.policy_path, dtype=self._weights_dtype)
+            self.reference = self._place(load_policy, hold_still)
 
     def on_fit_start(self) -> None:
         _check_overlap(self.rollout, self.trainer.precision)

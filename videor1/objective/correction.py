@@ -57,6 +57,7 @@ class Correction:
     difference: Tensor  # () mean |log π - log μ| over all tokens, in nats
     kl: Tensor  # () mean log μ - log π over all tokens: an estimate of KL(μ ‖ π) a token, in nats
     truncated: Tensor  # () share of tokens (of responses, by sequence) whose ratio is above the cap
+    level: Level
 
 
 def importance_correction(
@@ -84,4 +85,5 @@ def importance_correction(
         difference=gap.abs().sum() / tokens,
         kl=-gap.sum() / tokens,
         truncated=truncated if level != "off" else torch.zeros_like(truncated),
+        level=level,
     )

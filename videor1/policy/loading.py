@@ -40,9 +40,9 @@ def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
     return model.train()
 
 
-def load_reference(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
-    """The same model, frozen: what the KL term holds the policy to."""
-    return load_policy(path, dtype=dtype).eval().requires_grad_(False)
+def hold_still(model: Policy) -> None:
+    """Makes a policy a frozen reference, which the KL term holds the trained one to."""
+    model.eval().requires_grad_(False)
 
 
 def empty_copy(model: Policy, *, dtype: torch.dtype, device: torch.device) -> Policy:

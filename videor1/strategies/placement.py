@@ -9,16 +9,20 @@ from transformers.integrations import HfDeepSpeedConfig
 
 from videor1.policy.model import Policy
 from videor1.strategies.sharded import shard
+from videor1.strategies.zero import made_whole
 
 Load = Callable[[], Policy]
+Prepare = Callable[[Policy], None]
 
 
-def place(strategy: Strategy, load: Load, *, precision: str) -> Policy:
+def place(strategy: Strategy, load: Load, prepare: Prepare, *, precision: str) -> Policy:
     """The model that `load` loads, as the strategy holds it; for `LightningModule.configure_model`.
 
     Args:
         strategy: of the Trainer.
         load: called once.
+        prepare: says what of the model learns and how, before it is cut up, or after under ZeRO-3; what it
+            adds is made whole.
         precision: of the Trainer.
     """
     if isinstance(strategy, DeepSpeedStrategy) and strategy.zero_stage_3:
@@ -26,8 +30,11 @@ def place(strategy: Strategy, load: Load, *, precision: str) -> Policy:
         alive = HfDeepSpeedConfig(strategy.config)
         model = load()
         del alive
+        with made_whole():
+            prepare(model)
         return model
     model = load()
+    prepare(model)
     if isinstance(strategy, ModelParallelStrategy):
         shard(model, strategy.device_mesh["data_parallel"], precision=precision)
     return model

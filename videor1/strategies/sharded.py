@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
+from videor1.errors import ConfigError
 from videor1.policy.model import Policy
 
 
@@ -29,6 +31,14 @@ class ShardedStrategy(ModelParallelStrategy):
         if self._data_parallel_size == "auto":
             self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    def setup_optimizers(self, trainer: Trainer) -> None:
+        super().setup_optimizers(trainer)
+        for optimizer in self.optimizers:
+            if type(optimizer).__module__.startswith("bitsandbytes."):
+                raise ConfigError(
+                    "model.optimizer: bitsandbytes knows no shards of FSDP2; take another trainer.strategy with it"
+                )
 
 
 def shard(model: Policy, mesh: DeviceMesh, *, precision: str) -> None:

@@ -6,6 +6,8 @@ import argparse
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -107,6 +109,18 @@ class ZeroStrategy(DeepSpeedStrategy):
             dist_init_required=False,
         )
         return engine, optimizer
+
+
+@contextmanager
+def made_whole() -> Iterator[None]:
+    """Within it new modules are whole, where ZeRO-3 would cut each up before it is given its first values."""
+    from deepspeed.runtime.zero.partition_parameters import restore_init_context, shutdown_init_context
+
+    shutdown_init_context()
+    try:
+        yield
+    finally:
+        restore_init_context()
 
 
 def _check_installed() -> None:

@@ -37,7 +37,7 @@ class ShardedStrategy(ModelParallelStrategy):
         for optimizer in self.optimizers:
             if type(optimizer).__module__.startswith("bitsandbytes."):
                 raise ConfigError(
-                    "model.optimizer: bitsandbytes knows no shards of FSDP2; take another trainer.strategy with it"
+                    "model.optimizer: bitsandbytes knows no shards of FSDP2; take another strategy with it"
                 )
 
 

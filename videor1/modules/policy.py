@@ -162,7 +162,7 @@ class PolicyModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))
         if self.trainer.precision == "bf16-mixed" and hasattr(optimizer, "_step_supports_amp_scaling"):
-            # there is no scale with bfloat16, for which Lightning would not let a fused optimizer's be clipped
+            # bfloat16 needs no scale, for which Lightning would not let a fused optimizer's gradient be clipped
             optimizer._step_supports_amp_scaling = False
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

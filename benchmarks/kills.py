@@ -4,7 +4,8 @@
 
 Makes a small toy world and an SFT model, trains it by the quickstart's T-GRPO once without disturbance and
 once killed (SIGKILL, to all processes of the run) and started again with `--ckpt_path last`. Every second
-kill comes while a checkpoint is being written, the others at random moments, the start of the process too.
+kill comes while a checkpoint is being written, the others at random moments, the start of the process too;
+before it up to two checkpoints are written.
 Then weights, optimizer, curves and `length_curve.csv` are compared. The last line is one JSON object.
 """
 
@@ -28,12 +29,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import cli
 from benchmarks.support.measured import ROOT
-from videor1.resume.folder import PARTIAL, find_last
+from videor1.resume.folder import PARTIAL
 from videor1.toyworld.build import build
 from videor1.toyworld.settings import WorldSettings
 
 SHORT = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
-EVERY = 3  # steps between two checkpoints
+EVERY = 2  # steps between two checkpoints
+STARTS = 10.0  # seconds within which a process has begun to train
 NOT_COMPARED = ("seconds", "agreement/")  # what is of a process, not of the run
 COMPARED = ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "VideoDataModule")
 
@@ -44,6 +46,7 @@ def words(stage: str, world: Path, policy: Path, folder: Path, steps: int) -> li
         *["fit", "-c", str(ROOT / f"configs/quickstart/{stage}.yaml"), *SHORT, "--data.root", str(world)],
         *["--model.policy", str(policy), "--trainer.default_root_dir", str(folder)],
         *["--trainer.max_steps", str(steps), "--trainer.callbacks.every_n_train_steps", str(EVERY)],
+        *["--data.batch_size", "4" if stage == "tgrpo" else "16"],
     ]
 
 
@@ -76,23 +79,32 @@ def wait(pid: int) -> None:
         raise RuntimeError(f"a run ended with {os.waitstatus_to_exitcode(status)}; see its said.txt")
 
 
-def kill(pid: int, folder: Path, *, delay: float, writing: bool) -> bool | None:
-    """Kills a run after so many seconds, and if `writing` then while it writes the next checkpoint.
+def kill(pid: int, folder: Path, *, lives: int, delay: float, writing: bool) -> bool:
+    """Kills a run that has written so many checkpoints, and seconds later; or while it writes one.
 
     Returns:
-        Whether a checkpoint was under way; None where the run ended before.
+        Whether a checkpoint was under way.
     """
-    time.sleep(delay)
     checkpoints = folder / "checkpoints"
-    while writing and not any(checkpoints.glob(f"*{PARTIAL}")):
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return None
-        time.sleep(0.0005)
-    if os.waitpid(pid, os.WNOHANG)[0]:
-        return None
+    begun = last_step(checkpoints)
+    wait_until(pid, lambda: last_step(checkpoints) >= begun + lives * EVERY)
+    time.sleep(delay)
+    if writing:
+        wait_until(pid, lambda: any(checkpoints.glob(f"*{PARTIAL}")))
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return any(checkpoints.glob(f"*{PARTIAL}"))
+
+
+def last_step(checkpoints: Path) -> int:
+    return max((int(path.stem.removeprefix("step=")) for path in checkpoints.glob("step=*.ckpt")), default=0)
+
+
+def wait_until(pid: int, there: Callable[[], bool]) -> None:
+    while not there():
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            raise RuntimeError("the run ended before it was killed; give it more --steps")
+        time.sleep(0.0005)
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -134,18 +146,17 @@ def compare(whole: Path, killed: Path) -> dict[str, Any]:
 
 
 def disturb(arguments: list[str], folder: Path, *, kills: int, span: float, seed: int) -> dict[str, Any]:
-    """Kills the run so many times, each after `span` seconds at most; then lets it end."""
+    """Kills the run so many times, and lets it end; `span` seconds are from one checkpoint to the next."""
     chance = random.Random(seed)
     places: list[int] = []
     writing = anew = 0
     for number in range(kills):
         pid = start(partial(cli.run, arguments), folder)
-        found = kill(pid, folder, delay=chance.uniform(0, span), writing=number % 2 == 1)
-        if found is None:
-            break
-        last = find_last(folder / "checkpoints")
-        places.append(0 if last is None else int(last.stem.removeprefix("step=")))
-        writing, anew = writing + found, anew + (last is None)
+        lives, writes = chance.randint(0, 2), number % 2 == 1
+        delay = chance.uniform(0, STARTS if lives == 0 and not writes else span)
+        found = kill(pid, folder, lives=lives, delay=delay, writing=writes)
+        places.append(last_step(folder / "checkpoints"))
+        writing, anew = writing + found, anew + (places[-1] == 0)
         print(
             f"kill {number + 1}: last checkpoint {places[-1]}{', writing the next' if found else ''}",
             flush=True,
@@ -159,18 +170,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=60, help="of T-GRPO")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--folder", type=Path, help="where the runs go; default: removed at the end")
+    parser.add_argument("--folder", type=Path, help="of the runs, kept with its SFT model")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         world, sft, whole, killed = (folder / name for name in ("world", "sft", "whole", "killed"))
         wait(start(partial(make_world, world), folder))
-        wait(start(partial(cli.run, words("sft", world, world / "model", sft, 100)), sft))
+        if not (sft / "hf").is_dir():
+            wait(start(partial(cli.run, words("sft", world, world / "model", sft, 100)), sft))
         began = time.perf_counter()
         wait(start(partial(cli.run, words("tgrpo", world, sft / "hf", whole, options.steps)), whole))
         undisturbed = time.perf_counter() - began
         again = [*words("tgrpo", world, sft / "hf", killed, options.steps), "--ckpt_path", "last"]
-        span = 5 + undisturbed / max(options.kills, 1)
+        span = undisturbed / options.steps * EVERY
         began = time.perf_counter()
         found = disturb(again, killed, kills=options.kills, span=span, seed=options.seed)
         seconds = {"undisturbed": round(undisturbed, 1), "killed": round(time.perf_counter() - began, 1)}

@@ -21,7 +21,7 @@ from videor1.policy.parts import PARTS, Part
 _LAYERS: dict[Part, str] = {
     "language": r"model\.language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj",
     "vision": r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.\w+_proj)",
-    "merger": r"model\.visual\.merger\.mlp\.\d+",
+    "merger": r"model\.visual\.merger\.mlp\.[02]",
 }
 
 

@@ -14,6 +14,7 @@ from videor1.export.plain import plain_model
 from videor1.export.run import Run
 from videor1.modules import PolicyModule
 from videor1.policy.weights import PolicyWeights
+from videor1.strategies import settle
 
 
 class HFExport(Callback):
@@ -36,6 +37,7 @@ class HFExport(Callback):
         # on every rank: they gather the weights together
         policy: Any = pl_module.policy
         state = {}
+        settle(trainer.strategy)
         for name, tensor in PolicyWeights(policy).tensors():
             if trainer.is_global_zero:
                 state[name] = tensor.cpu()

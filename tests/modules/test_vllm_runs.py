@@ -13,6 +13,7 @@ import pytest
 
 import cli
 from tests.runs import ROOT, SHORT, curves, fit
+from tests.strategies.ranks import overlay
 from tests.vllm import needs_vllm
 
 pytestmark = needs_vllm
@@ -228,10 +229,13 @@ def test_a_call_beyond_its_deadline_ends_the_process(world, sft, tmp_path):
     assert not (tmp_path / "hf").exists()
 
 
-@pytest.mark.parametrize("shared", [1, 2])
-def test_two_processes(shared, world, sft, tmp_path):
-    """DDP: each rank its own records and samples; an engine each, or one of both by tensor parallelism."""
-    arguments = [*FEW, "--trainer.max_steps", "3", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+@pytest.mark.parametrize(("shared", "strategy"), [(1, "zero3"), (2, "ddp")])
+def test_two_processes(shared, strategy, world, sft, tmp_path):
+    """Each rank its own records and samples; an engine each, or one of both by tensor parallelism.
+
+    Under ZeRO-3 no rank has the whole policy: each step it is gathered tensor by tensor into the engines.
+    """
+    arguments = [*overlay(strategy), *FEW, "--trainer.max_steps", "3"]
     arguments += ["--model.rollout.vllm.tensor_parallel_size", str(shared)]
     # and a validation of 5 questions, so that one rank has one more to ask about than the other
     records = json.loads((world / "held_out.json").read_text(encoding="utf-8"))
@@ -243,5 +247,6 @@ def test_two_processes(shared, world, sft, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     logged = curves(tmp_path)
     assert len(logged["loss"]) == 3
+    assert logged["agreement/mean"][0][1] < 1e-4
     assert max(value for _, value in logged["engine/difference"]) < 1e-5  # means over both ranks
     assert max(value for _, value in logged["agreement/largest"]) < 1e-4

@@ -12,7 +12,7 @@ from videor1.data.dataset import PromptDataset
 from videor1.rollout.blind import blind_prompt, vision_token_ids
 
 # What rank 0 and rank 1 see, step by step. "text" has neither media nor a shuffled group, "image" no shuffled
-# group, and to "hopeless" no response is right, so its group has no variance where all are well formed or none.
+# group; no response to "hopeless" is right, so its group has no variance where all are well formed, or none.
 STEPS = (
     ("image", "video"),
     ("video", "text"),

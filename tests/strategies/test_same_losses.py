@@ -1,4 +1,4 @@
-"""However many processes share a global batch, by whichever strategy: the same losses, figures and weights."""
+"""However many processes share a global batch, by any strategy: the same losses, figures and weights."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from videor1.errors import ConfigError
 from videor1.export.plain import check_tensors
 
+_WRAPPER = "base_model.model."  # before every name, where PEFT has wrapped a model
+
 
 def adapter_settings(folder: Path) -> dict[str, Any]:
     """PEFT's configuration of the adapters in `folder`.
@@ -69,12 +71,13 @@ def merge_saved(
     Args:
         model: gives what `tensors` lacks, which is frozen.
         config: `checkpoint["lora"]`.
-        tensors: by name, those of all adapters among them.
+        tensors: by name, those of all adapters among them; in the adapted model or in PEFT's wrapper of it.
         dtype: see `merge_folder`.
         path: of the checkpoint, for messages.
     """
     settings = {**config, "inference_mode": False}  # so that what was trained can be told from what was not
     adapted = _wrap(model, _peft().PeftConfig.from_peft_type(**settings), str(path))
+    tensors = {_WRAPPER + name.removeprefix(_WRAPPER): tensor for name, tensor in tensors.items()}
     expected = adapted.state_dict()
     frozen = expected.keys() - {name for name, p in adapted.named_parameters() if p.requires_grad}
     check_tensors(tensors, expected, optional=frozen, path=path, base="the base with the adapters it names")

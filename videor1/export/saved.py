@@ -4,9 +4,9 @@ Whatever the strategy, a module's state names the policy's weights "model.…" (
 states are not read, and a frozen reference ("reference.…") that some strategies save along is left out.
 
 A checkpoint of a policy with LoRA adapters has one key more, `checkpoint["lora"]`: what `to_dict()` of its
-PEFT configuration gives, as it is or with enumerations as plain text. Its weights are named as the model that
-PEFT has wrapped names them, "model.base_model.model.….lora_A.default.weight". All that is trained must be
-there; weights of the frozen model below may be missing.
+PEFT configuration gives, as it is or with enumerations as text. Its weights are named as in the adapted
+model, "model.….lora_A.default.weight", or as in PEFT's wrapper, "model.base_model.model.….". All that is
+trained must be there; weights of the frozen model below may be missing.
 """
 
 from __future__ import annotations

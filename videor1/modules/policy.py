@@ -39,7 +39,7 @@ from videor1.rollout.agreement import Agreement
 from videor1.rollout.engine import Engine, Watch
 from videor1.rollout.loop import GroupSettings, RolloutLoop
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
-from videor1.strategies import holds_shards, place
+from videor1.strategies import holds_shards, place, settle
 from videor1.types import Group, Prompt
 
 
@@ -162,7 +162,7 @@ class PolicyModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))
         if self.trainer.precision == "bf16-mixed" and hasattr(optimizer, "_step_supports_amp_scaling"):
-            # bfloat16 needs no scale, for which Lightning would not let a fused optimizer's gradient be clipped
+            # bfloat16 needs no scale, for the sake of which Lightning would not clip for a fused optimizer
             optimizer._step_supports_amp_scaling = False
         scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -193,6 +193,7 @@ class PolicyModule(LightningModule):
         """Gives the engine the policy's weights as they are at this step."""
         engine = self.engine
         if self._weights is not None:
+            settle(self.trainer.strategy)
             engine.sync(self._weights, version=self.global_step)
 
     @contextmanager

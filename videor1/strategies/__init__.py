@@ -4,11 +4,12 @@
     ZeroStrategy       DeepSpeed's ZeRO 1 to 3
     ShardedStrategy    FSDP2
 
-Modules know no strategy: they load a model by `place`, and ask `holds_shards` whether it is whole.
+Modules know no strategy: they load a model by `place`, ask `holds_shards` whether it is whole, and let the
+strategy `settle` before they gather it.
 """
 
-from videor1.strategies.placement import holds_shards, place
+from videor1.strategies.placement import holds_shards, place, settle
 from videor1.strategies.sharded import ShardedStrategy
 from videor1.strategies.zero import ZeroStrategy
 
-__all__ = ["ShardedStrategy", "ZeroStrategy", "holds_shards", "place"]
+__all__ = ["ShardedStrategy", "ZeroStrategy", "holds_shards", "place", "settle"]

@@ -44,3 +44,13 @@ def holds_shards(strategy: Strategy) -> bool:
     """Whether no process has the whole model."""
     cut = isinstance(strategy, DeepSpeedStrategy) and strategy.zero_stage_3
     return cut or isinstance(strategy, ModelParallelStrategy)
+
+
+def settle(strategy: Strategy) -> None:
+    """To be called before weights are gathered one by one.
+
+    ZeRO-3 begins to gather what the last step used next, and a tensor on its way can be gathered by nobody
+    else; these are waited for and given back.
+    """
+    if isinstance(strategy, DeepSpeedStrategy) and strategy.zero_stage_3:
+        strategy.deepspeed_engine.optimizer.empty_partition_cache()

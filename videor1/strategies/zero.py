@@ -58,6 +58,8 @@ class ZeroStrategy(DeepSpeedStrategy):
         assert isinstance(self.config, dict)
         # the config's optimizer steps in host memory too; DeepSpeed's own would be compiled at the first step
         self.config["zero_force_ds_cpu_optimizer"] = False
+        # else stage 2 sums whole buckets on every rank and moves half as much again (benchmarks/scale.py)
+        self.config["zero_optimization"]["use_multi_rank_bucket_allreduce"] = False
 
     @property
     def on_cpu(self) -> bool:

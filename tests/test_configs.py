@@ -20,6 +20,14 @@ BASES = {
     "configs/optimizer/paged_adamw8bit.yaml": "configs/own/tgrpo.yaml",
     "configs/rollout/vllm.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/rollout/vllm_server.yaml": "configs/own/tgrpo.yaml",
+    "configs/strategy/ddp.yaml": "configs/own/sft.yaml",
+    "configs/strategy/zero2.yaml": "configs/video_r1_7b/tgrpo.yaml",
+    "configs/strategy/zero2_offload.yaml": "configs/video_r1_7b/sft.yaml",
+    "configs/strategy/zero3.yaml": "configs/own/tgrpo.yaml",
+    "configs/strategy/zero3_offload.yaml": "configs/video_r1_7b/tgrpo.yaml",
+    "configs/strategy/fsdp2.yaml": "configs/quickstart/tgrpo.yaml",
+    "configs/strategy/lora.yaml": "configs/video_r1_7b/tgrpo.yaml",
+    "configs/strategy/multinode.yaml": "configs/video_r1_7b/tgrpo.yaml",
     "configs/video_r1_7b/tgrpo_released.yaml": "configs/video_r1_7b/tgrpo.yaml",
 }
 PARTS = {"configs/quickstart/template.yaml"}

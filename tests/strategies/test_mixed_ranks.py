@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import curves
+from tests.runs import asking, curves
 from tests.strategies import ranks
 from tests.strategies.mixed import STEPS
 
@@ -35,12 +35,20 @@ def runs(world, sft, tmp_path_factory) -> Path:
         "--trainer.callbacks",
         "[]",
     ]
+    # all questions in one batch: the second rank has none, and looks at no engine's agreement
+    few = ["--model.evaluation.samples", "1", "--model.evaluation.sampling.max_new_tokens", "8"]
     ranks.run(
         folder,
         [
             command(name, strategy, *words, "--trainer.max_steps", steps)
             for strategy in STRATEGIES
             for name, words, steps in (("mixed", mixed, str(len(STEPS))), ("uneven", uneven, "4"))
+        ]
+        + [
+            asking(
+                "validate", world, sft / "hf", folder / f"asked_{strategy}", *few, *ranks.overlay(strategy)
+            )
+            for strategy in ("ddp", "zero3", "fsdp2")
         ],
     )
     return folder
@@ -66,3 +74,10 @@ def test_a_group_without_variance_met_one_with_it(runs):
 def test_an_uneven_last_block(runs, strategy):
     logged = curves(runs / f"uneven_{strategy}")
     assert [step for step, _ in logged["loss"]] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("strategy", ["zero3", "fsdp2"])
+def test_an_examination_that_only_one_rank_has_questions_of(runs, strategy):
+    found, expected = (runs / f"asked_{name}/predictions.jsonl" for name in (strategy, "ddp"))
+    assert found.read_bytes() == expected.read_bytes()
+    assert found.stat().st_size > 1000

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.strategies import DeepSpeedStrategy
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import AdamW
@@ -158,6 +160,15 @@ class PolicyModule(LightningModule):
         if self.lora is not None and self.trainer.precision == "bf16-mixed":
             return torch.bfloat16
         return torch.get_default_dtype()
+
+    def on_fit_start(self) -> None:
+        keeps_copies = isinstance(self.trainer.strategy, DeepSpeedStrategy)
+        if str(self.trainer.precision).endswith("16-true") and not keeps_copies:
+            rank_zero_warn(
+                f"trainer.precision {self.trainer.precision} without DeepSpeed keeps no float32 copy of the"
+                " weights: steps of a learning rate such as 1e-6 are rounded away; take bf16-mixed or a"
+                " ZeroStrategy"
+            )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))

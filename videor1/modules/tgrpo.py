@@ -86,6 +86,7 @@ class TGRPOModule(PolicyModule):
             self.reference = self._place(load_policy, hold_still)
 
     def on_fit_start(self) -> None:
+        super().on_fit_start()
         _check_overlap(self.rollout, self.trainer.precision)
         dtype = compute_dtype(self.trainer.precision)
         exact = self.engine.dtype == dtype == torch.float32

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import sys
@@ -14,10 +13,13 @@ import torch
 from lightning.fabric.utilities.seed import reset_seed
 from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import Tensor
-from torch.nn import Module
 from torch.optim import Optimizer
 
 from videor1.errors import ConfigError
+
+if not torch.cuda.is_available():
+    # whoever imports DeepSpeed, and Lightning does in any case, is else warned on stdout that no GPU was found
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 
 class ZeroStrategy(DeepSpeedStrategy):
@@ -70,13 +72,14 @@ class ZeroStrategy(DeepSpeedStrategy):
         if not self.on_cpu:
             super().setup_environment()
             return
+        # else Lightning insists on a GPU in three places
         assert isinstance(self.config, dict)
         zero = self.config["zero_optimization"]
         zero["overlap_comm"] = False  # there are no streams to overlap
-        zero["stage3_param_persistence_threshold"] = (
-            0  # small tensors are cut up too, or a rehearsal cuts none
-        )
-        super(DeepSpeedStrategy, self).setup_environment()  # past the check for a GPU
+        zero["stage3_param_persistence_threshold"] = 0  # a rehearsal's tensors are all small
+        # the device's index, which DeepSpeed compares with 0, and which a CPU does not have by itself
+        self.parallel_devices = [torch.device("cpu", 0)] * self.num_processes
+        super(DeepSpeedStrategy, self).setup_environment()
 
     def setup_distributed(self) -> None:
         if not self.on_cpu:
@@ -91,26 +94,6 @@ class ZeroStrategy(DeepSpeedStrategy):
     ) -> Tensor:
         # Lightning has divided the loss by the batches it accumulates, and DeepSpeed would do so again
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
-
-    def _setup_model_and_optimizer(
-        self, model: Module, optimizer: Optimizer | None, lr_scheduler: Any = None
-    ) -> tuple[Any, Optimizer]:
-        if not self.on_cpu:
-            return super()._setup_model_and_optimizer(model, optimizer, lr_scheduler)
-        import deepspeed
-
-        engine, optimizer, _, _ = deepspeed.initialize(
-            args=argparse.Namespace(
-                device_rank=self.local_rank
-            ),  # a CPU has no index, Lightning's own choice
-            config=self.config,
-            model=model,
-            model_parameters=[parameter for parameter in model.parameters() if parameter.requires_grad],
-            optimizer=optimizer,
-            lr_scheduler=lr_scheduler,
-            dist_init_required=False,
-        )
-        return engine, optimizer
 
 
 @contextmanager
@@ -131,10 +114,8 @@ def _check_installed() -> None:
 
 
 def _prepare_for_cpu() -> None:
-    """Tells DeepSpeed, before it is imported, that there is no GPU, where there is none."""
     if torch.cuda.is_available():
         return
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")
     import deepspeed.comm  # noqa: F401  # so that its module is there
 
     # collectives in shared memory, which would be compiled for a minute

@@ -71,6 +71,8 @@ def command(world, sft):
         return [
             *["fit", "-c", str(folder / "test.yaml"), *SHORT, "--data.batch_size", "3"],
             *["--data.root", str(world), "--model.policy", str(policy)],
+            # else some sums depend on the timing of threads, and undisturbed runs differ too
+            *["--trainer.deterministic", "true"],
             *["--trainer.default_root_dir", str(folder), *arguments],
         ]
 

@@ -1,7 +1,6 @@
 """Callbacks observe a run and write what they see; none of them changes what is trained."""
 
 from callbacks.benchmark_eval import BenchmarkEval
-from callbacks.continuation import Continuation
 from callbacks.data_health import DataHealth
 from callbacks.evaluation_writer import EvaluationWriter
 from callbacks.hf_export import HFExport
@@ -11,12 +10,10 @@ from callbacks.run_checkpoint import RunCheckpoint
 from callbacks.show_answers import ShowAnswers
 from callbacks.stage_record import StageRecord
 from callbacks.step_seconds import StepSeconds
-from callbacks.stop_signal import StopSignal
 from callbacks.watchdog import Watchdog
 
 __all__ = [
     "BenchmarkEval",
-    "Continuation",
     "DataHealth",
     "EvaluationWriter",
     "HFExport",
@@ -26,6 +23,5 @@ __all__ = [
     "ShowAnswers",
     "StageRecord",
     "StepSeconds",
-    "StopSignal",
     "Watchdog",
 ]

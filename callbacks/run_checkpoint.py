@@ -8,11 +8,11 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from callbacks.stop_signal import StopSignal
 from videor1.errors import ConfigError
 from videor1.export.checkpoint import LAST
 from videor1.modules import PolicyModule
 from videor1.resume.folder import name_of, point, prune
+from videor1.resume.stop_signal import StopSignal
 from videor1.resume.whole import is_whole
 
 

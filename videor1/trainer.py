@@ -13,7 +13,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
-from callbacks import Continuation, RunCheckpoint, StopSignal
 from videor1.annotation.filter import FilterSettings
 from videor1.annotation.write import annotate, markdown
 from videor1.audit.run import Audit
@@ -24,9 +23,11 @@ from videor1.modules import PolicyModule
 from videor1.planning.make import plan_of
 from videor1.planning.read import Assumed
 from videor1.planning.report import report
+from videor1.resume.continuation import Continuation
 from videor1.resume.events import event_files
 from videor1.resume.folder import PARTIAL, find_last, put
 from videor1.resume.plain_file import PlainFileIO
+from videor1.resume.stop_signal import Stopping, StopSignal
 
 
 class VideoTrainer(Trainer):
@@ -86,8 +87,10 @@ class VideoTrainer(Trainer):
         # Lightning sets them elsewhere; those of an earlier fit are made anew.
         configured: list[Callback] = self.callbacks  # type: ignore[has-type]
         kept = [one for one in configured if not isinstance(one, Continuation | StopSignal)]
-        kept.sort(key=lambda one: isinstance(one, RunCheckpoint))  # which holds what the others have done
-        stops = [one.stop_signal for one in kept if isinstance(one, RunCheckpoint)]
+        kept.sort(
+            key=lambda one: isinstance(one, Stopping)
+        )  # whose checkpoints hold what the others have done
+        stops = [one.stop_signal for one in kept if isinstance(one, Stopping)]
         self.callbacks = [*stops[:1], Continuation(checkpoint, anew=anew, events=events), *kept]
 
     def annotate(

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -43,3 +43,10 @@ class StopSignal(Callback):
         if not self.asked:
             os.write(2, _TOLD)  # print may be what the signal has interrupted
         self.asked = True
+
+
+@runtime_checkable
+class Stopping(Protocol):
+    """A callback that saves and stops a run where the signal says so."""
+
+    stop_signal: StopSignal  # to be the first of the run's callbacks

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from videor1.errors import ConfigError
 
 if not torch.cuda.is_available():
-    # whoever imports DeepSpeed, and Lightning does in any case, is else warned on stdout that no GPU was found
+    # whoever imports DeepSpeed, as Lightning does in any case, is else warned on stdout that there is no GPU
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 

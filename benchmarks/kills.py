@@ -5,10 +5,11 @@
 Makes a small toy world and an SFT model, trains it by the quickstart's T-GRPO once without disturbance and
 once killed (SIGKILL, to all processes of the run) and started again with `--ckpt_path last`. Every second
 kill comes while a checkpoint is being written, the others at random moments, the start of the process too;
-before it up to two checkpoints are written. Then weights, optimizer, curves and `length_curve.csv` are compared.
+before it up to two checkpoints are written. Then weights, optimizer, curves and `length_curve.csv` are
+compared. The last line is one JSON object.
 
-trainer.deterministic is set: without it some sums of torch depend on the timing of threads, and two undisturbed
-runs differ in their last digits. The last line is one JSON object.
+trainer.deterministic is set: without it some sums of torch depend on the timing of threads, and two
+undisturbed runs differ in their last digits.
 """
 
 from __future__ import annotations

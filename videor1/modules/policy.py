@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.strategies import DeepSpeedStrategy
-from lightning.pytorch.utilities import rank_zero_warn
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
-from torch.optim import AdamW
+from torch import Tensor
 from transformers import Qwen2_5_VLProcessor
 
 from videor1.data.batch import PromptBatch
@@ -26,16 +21,10 @@ from videor1.evaluation.judge import Judgement
 from videor1.evaluation.scores import Marks, curves
 from videor1.evaluation.ways import EvaluationSettings
 from videor1.modules.examining import examination_of
-from videor1.modules.learning import LearningRates, parameter_groups
-from videor1.modules.metrics import StepMeans
-from videor1.modules.schedule import LearningRateSchedule
-from videor1.policy.adapters import LoraSettings, add_adapters
 from videor1.policy.group_pass import GroupPass, idle_pass, score_responses
 from videor1.policy.loading import compute_dtype, load_policy, load_processor, unspeakable_token_ids
 from videor1.policy.model import Policy
 from videor1.policy.packing import Attention
-from videor1.policy.parts import PARTS, Part, freeze_parts
-from videor1.policy.recompute import recompute_layers
 from videor1.policy.weights import PolicyWeights
 from videor1.rollout.agreement import Agreement
 from videor1.rollout.engine import Engine, Watch
@@ -50,18 +39,8 @@ class PolicyModule(LightningModule):
 
     Args:
         policy: Hugging Face folder (or hub name) of a Qwen2.5-VL.
-        optimizer: made with the policy's parameters; one-dimensional ones are not decayed.
-        schedule: learning rate over the run.
         evaluation: how validation examines the model.
         rollout: which engine writes responses, in training, validation and prediction.
-        learning_rates: of the model's parts, where they differ from the optimizer's.
-        freeze: parts that stay as they are; without "vision" and "merger" to learn, the features of media are
-            computed once a question for policy and reference together.
-        lora: low-rank adapters that learn in place of the model, which is then the reference too; null for
-            none.
-        gradient_checkpointing: keeps only the inputs of each layer for the backward pass and computes the
-            rest again; less memory, about a third more time.
-        activation_offload: keeps these inputs in host memory.
         attention: of the group pass, see `videor1.policy.packing.pack`.
         seed: of rollouts and frame orders; the command line sets it to seed_everything.
     """
@@ -71,36 +50,19 @@ class PolicyModule(LightningModule):
     train_response_tokens: int | None = None  # kept free behind a prompt; None for the record's own target
     looks_ahead = False  # whether a training batch has to bring the one that follows it
 
-    on_bar: tuple[str, ...] = ("loss",)  # curves that the progress bar shows
-
     def __init__(
         self,
         policy: str,
         *,
-        optimizer: OptimizerCallable = lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01),
-        schedule: LearningRateSchedule = LearningRateSchedule(),
         evaluation: EvaluationSettings = EvaluationSettings(),
         rollout: EngineSettings = EngineSettings(),
-        learning_rates: LearningRates = LearningRates(),
-        freeze: Sequence[Part] = (),
-        lora: LoraSettings | None = None,
-        gradient_checkpointing: bool = False,
-        activation_offload: bool = False,
         attention: Attention = "auto",
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_learning(freeze, lora, gradient_checkpointing, activation_offload)
         self.policy_path = policy
-        self.optimizer = optimizer
-        self.schedule = schedule
         self.evaluation = evaluation
         self.rollout = rollout
-        self.learning_rates = learning_rates
-        self.frozen = tuple(freeze)
-        self.lora = lora
-        self.gradient_checkpointing = gradient_checkpointing
-        self.activation_offload = activation_offload
         self.attention = attention
         self.seed = seed
         self.model: Policy | None = None
@@ -111,10 +73,6 @@ class PolicyModule(LightningModule):
         self.marks: Marks | None = None  # of the last one, for callbacks to read
         self.predicted: tuple[Group, ...] = ()  # of the last prediction batch, likewise
         self.watch: Watch | None = None  # of the next prediction batch, for a callback to set
-        self.means = StepMeans()  # of the step under way
-        self.adapters: Mapping[str, Any] = {}  # what `export` has to know of them
-        self.strict_loading = False  # checkpoints leave out what does not learn
-        self.register_state_dict_post_hook(_leave_out_what_is_frozen)
         self.processor: Qwen2_5_VLProcessor = load_processor(policy)
 
     @property
@@ -131,52 +89,20 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the weights inside the strategy's context; runs again before every entry point."""
         if self.model is None and not self._asks_elsewhere:
-            self.model = self._place(load_policy, self._prepare)
+            self.model = self.load(self.prepare)
 
-    def _place(self, load: Callable[..., Policy], prepare: Callable[[Policy], None]) -> Policy:
-        return place(
-            self.trainer.strategy,
-            partial(load, self.policy_path, dtype=self._weights_dtype),
-            prepare,
-            precision=str(self.trainer.precision),
-        )
+    def load(self, prepare: Callable[[Policy], None]) -> Policy:
+        """The model of `policy`, in the strategy's hands; `prepare` sees it before it is cut up."""
+        load = partial(load_policy, self.policy_path, dtype=self.weights_dtype)
+        return place(self.trainer.strategy, load, prepare, precision=str(self.trainer.precision))
 
-    def _prepare(self, model: Policy) -> None:
-        """Says what of the policy learns, and what is kept for the backward pass."""
-        if self.lora is None:
-            freeze_parts(model, self.frozen)
-        else:
-            self.adapters = add_adapters(model, self.lora, seed=self.seed)
-        if self.gradient_checkpointing:
-            recompute_layers(model, offload=self.activation_offload)
+    def prepare(self, model: Policy) -> None:
+        """Says what of the policy learns: nothing has to."""
 
     @property
-    def _weights_dtype(self) -> torch.dtype:
-        """What a model is loaded in.
-
-        Under bf16-mixed the weights that learn are float32; of those that do not, which an adapted policy is
-        made of, autocast would make bfloat16 at every use.
-        """
-        if self.lora is not None and self.trainer.precision == "bf16-mixed":
-            return torch.bfloat16
+    def weights_dtype(self) -> torch.dtype:
+        """What models are loaded in."""
         return torch.get_default_dtype()
-
-    def on_fit_start(self) -> None:
-        keeps_copies = isinstance(self.trainer.strategy, DeepSpeedStrategy)
-        if str(self.trainer.precision).endswith("16-true") and not keeps_copies:
-            rank_zero_warn(
-                f"trainer.precision {self.trainer.precision} without DeepSpeed keeps no float32 copy of the"
-                " weights: steps of a learning rate such as 1e-6 are rounded away; take bf16-mixed or a"
-                " ZeroStrategy"
-            )
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.optimizer(parameter_groups(self.policy, self.learning_rates))
-        if self.trainer.precision == "bf16-mixed" and hasattr(optimizer, "_step_supports_amp_scaling"):
-            # bfloat16 needs no scale, for the sake of which Lightning would not clip for a fused optimizer
-            optimizer._step_supports_amp_scaling = False
-        scheduler = self.schedule.build(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     @property
     def engine(self) -> Engine:
@@ -234,10 +160,6 @@ class PolicyModule(LightningModule):
         self._asks_elsewhere = stage != "fit" and unchecked
         self.examination = None
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.adapters:
-            checkpoint["lora"] = dict(self.adapters)
-
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.model is None:
             raise ConfigError(
@@ -247,20 +169,6 @@ class PolicyModule(LightningModule):
         found = checkpoint.get("state_dict")  # where shards are saved, they are in files of their own
         if found is not None and (wrong := set(self.state_dict()).symmetric_difference(found)):
             raise ConfigError(f"ckpt_path: a checkpoint of another model; differs in {sorted(wrong)[:3]} …")
-
-    def log_step(self, batch_idx: int) -> None:
-        """Once a step, one point on each curve, over all its micro-batches and ranks.
-
-        `self.log` would keep only the last micro-batch of this rank.
-        """
-        if (batch_idx + 1) % self.trainer.accumulate_grad_batches:
-            return
-        values = self.means.reduce(self.trainer.strategy)
-        self.means = StepMeans()
-        for logger in self.loggers:
-            logger.log_metrics(values, step=self.global_step)
-        bar = {name: value for name, value in values.items() if name in self.on_bar}
-        self.log_dict(bar, prog_bar=True, logger=False, batch_size=1)
 
     def begin_examination(self) -> Collection[int]:
         """Opens the examination; returns the numbers of the questions that need not be asked again."""
@@ -319,23 +227,3 @@ class PolicyModule(LightningModule):
         number = batch_idx * self.trainer.world_size + self.global_rank  # the same on any number of ranks
         self.predicted = loop.collect(batch.prompts, step=number, watch=self.watch)
         return [group.ordered[0].text for group in self.predicted]
-
-
-def _check_learning(
-    freeze: Sequence[Part], lora: LoraSettings | None, gradient_checkpointing: bool, activation_offload: bool
-) -> None:
-    if unknown := set(freeze) - set(PARTS):
-        raise ConfigError(f"model.freeze: {sorted(unknown)} is none of {', '.join(PARTS)}")
-    if set(freeze) == set(PARTS):
-        raise ConfigError("model.freeze names all parts, so nothing would learn")
-    if freeze and lora is not None:
-        raise ConfigError("model.freeze: with model.lora nothing but the adapters learns; leave it out")
-    if activation_offload and not gradient_checkpointing:
-        raise ConfigError("model.activation_offload needs model.gradient_checkpointing: true")
-
-
-def _leave_out_what_is_frozen(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """A run begins from model.policy, which has all that training does not move, the reference among it."""
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        if not parameter.requires_grad:
-            state.pop(prefix + name, None)

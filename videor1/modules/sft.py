@@ -9,14 +9,14 @@ from torch import Tensor
 
 from videor1.data.batch import PromptBatch
 from videor1.data.prompts import target_text
-from videor1.modules.policy import PolicyModule
+from videor1.modules.trained import TrainedModule
 from videor1.objective import sft_loss
 from videor1.policy.group_pass import score_responses
 from videor1.policy.loading import end_token_ids
 from videor1.types import Prompt, Record
 
 
-class SFTModule(PolicyModule):
+class SFTModule(TrainedModule):
     """Cross-entropy on the response alone; the released code also trained on the prompt's tokens."""
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:

@@ -13,11 +13,11 @@ from videor1.data.batch import PromptBatch
 from videor1.errors import ConfigError
 from videor1.modules.experience import make_experience, reward_groups
 from videor1.modules.metrics import add_rollouts, add_update
-from videor1.modules.policy import PolicyModule
+from videor1.modules.trained import TrainedModule
 from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
 from videor1.policy.adapters import adapters_off
 from videor1.policy.group_pass import GroupPass, score_responses
-from videor1.policy.loading import compute_dtype, hold_still, load_policy
+from videor1.policy.loading import compute_dtype, hold_still
 from videor1.policy.model import Policy
 from videor1.policy.vision import encode
 from videor1.rewards import RewardSettings
@@ -27,7 +27,7 @@ from videor1.rollout.source import GroupSource
 from videor1.types import Experience, Group
 
 
-class TGRPOModule(PolicyModule):
+class TGRPOModule(TrainedModule):
     """Trains the policy by T-GRPO (arXiv 2503.21776).
 
     `on_train_batch_start` collects the rollouts of a batch, `training_step` is only the loss. One block of
@@ -45,7 +45,7 @@ class TGRPOModule(PolicyModule):
         correction: what makes up for an engine that draws from a slightly different policy.
         inner_updates: optimizer steps taken on each block of rollouts.
         scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
-        settings: see PolicyModule.
+        settings: see TrainedModule.
     """
 
     on_bar = ("reward/total", "accuracy/ordered", "accuracy/shuffled", "response/tokens")
@@ -83,7 +83,7 @@ class TGRPOModule(PolicyModule):
     def configure_model(self) -> None:
         super().configure_model()
         if self.beta > 0 and self.lora is None and self.reference is None:
-            self.reference = self._place(load_policy, hold_still)
+            self.reference = self.load(hold_still)
 
     def on_fit_start(self) -> None:
         super().on_fit_start()

@@ -40,6 +40,8 @@ def agreement(engine, model, dtype=torch.float32, **settings):
     forbidden = torch.tensor(engine.forbidden_ids)
 
     def score(prompts, responses):
+        if not prompts:
+            return None
         with torch.no_grad():
             return score_responses(model, prompts, responses, forbidden=forbidden)
 

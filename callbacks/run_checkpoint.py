@@ -65,7 +65,7 @@ class RunCheckpoint(Checkpoint):
         self._save(trainer)  # where something else than the number of steps has ended the run
 
     def _save(self, trainer: Trainer) -> None:
-        if trainer.global_step == self._saved or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if trainer.global_step == self._saved or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set elsewhere
             return
         self._saved = trainer.global_step
         link = Path(trainer.default_root_dir) / LAST

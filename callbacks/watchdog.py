@@ -20,7 +20,7 @@ class Watchdog(Callback):
     What happens: a batch of training or validation, or of callbacks.BenchmarkEval, begins or ends; a
     checkpoint is about to be written; a phase of the run begins or ends. `seconds` must therefore exceed the
     longest of these: loading the policy; a batch with its rollouts, which the first time build the engine and
-    may compile kernels; an examination's batch; writing a checkpoint; the export. It must not exceed the
+    may compile kernels; an examination's batch; writing a checkpoint; the export. It must stay below the
     process group's own timeout, 30 minutes by default, which ends a collective without telling where the
     others are.
 
@@ -28,7 +28,7 @@ class Watchdog(Callback):
         seconds: without anything happening.
     """
 
-    def __init__(self, seconds: float = 1800) -> None:
+    def __init__(self, seconds: float = 1500) -> None:
         if seconds <= 0:
             raise ConfigError(f"callbacks.Watchdog.seconds must be above 0, got {seconds:g}")
         self.seconds = seconds

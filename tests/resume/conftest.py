@@ -45,8 +45,8 @@ class Driver:
 def driver():
     driver = Driver()
     yield driver
-    driver.process.stdin.close()
-    driver.process.wait(30)
+    # in words: a loader's worker, forked here meanwhile, may hold the pipe open
+    driver.process.communicate("null\n", timeout=30)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """python -m tests.resume.driver: runs commands of cli.py in forks, so that libraries are imported once.
 
 Reads jobs from stdin, one JSON object a line, and answers each with the exit statuses of its ranks; a
-signal's number is negative, as in `subprocess`. Each job is a process group of its own.
+signal's number is negative, as in `subprocess`. Each job is a process group of its own. null ends it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def free_port() -> int:
 def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
+        if job is None:
+            break
         group, pids, port = 0, [], free_port()
         for rank in range(job["ranks"]):
             pids.append(

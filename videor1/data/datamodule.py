@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Container, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import torch
@@ -22,7 +20,7 @@ from videor1.data.dataset import OnBad, PromptDataset
 from videor1.data.deal import deal
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
-from videor1.data.loader import LookingAheadLoader, ResumableLoader
+from videor1.data.loader import LookingAheadLoader, ResumableLoader, outlive_sigterm
 from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
@@ -298,17 +296,5 @@ class VideoDataModule(LightningDataModule):
             # else it would draw from the numbers of the whole process, in which an engine may be sampling
             generator=torch.Generator().manual_seed(self.seed),
             persistent_workers=False,
-            worker_init_fn=_outlive_sigterm,
+            worker_init_fn=outlive_sigterm,
         )
-
-
-def _outlive_sigterm(worker: int) -> None:
-    """Clusters send SIGTERM to all processes of a job; the trainer needs its workers for the step under way.
-
-    A second one, which may be the trainer's own, ends the worker.
-    """
-
-    def spare(signum: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    signal.signal(signal.SIGTERM, spare)

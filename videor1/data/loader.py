@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -36,3 +38,15 @@ class LookingAheadLoader(ResumableLoader):
                 following=following,
             )
             batch = following
+
+
+def outlive_sigterm(worker: int) -> None:
+    """Clusters send SIGTERM to all processes of a job; the trainer needs its workers for the step under way.
+
+    A second one, which may be the trainer's own, ends the worker.
+    """
+
+    def spare(signum: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, spare)

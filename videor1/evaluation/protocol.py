@@ -43,7 +43,8 @@ def protocol(
         max_prompt_tokens: above which a prompt sees less of its media.
         engine: that writes the responses, by "engine", and its settings.
         precision: of the model.
-        batch: questions asked side by side; random numbers are drawn for all of them together.
+        batch: questions asked side by side; the first of them is part of the seed, and an engine may draw
+            for all of them together.
         seed: of tokens and frame orders.
     """
     decoding = asdict(settings)

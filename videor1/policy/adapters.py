@@ -58,7 +58,7 @@ def add_adapters(
     """Gives a model adapters that do nothing yet, in float32, and freezes the rest.
 
     Args:
-        model: whole; adapters are the same on every rank.
+        model: whole or in shards of ZeRO-3; its adapters are whole, and the same on every rank.
         settings: see there.
         seed: of the adapters' first values.
 
@@ -89,6 +89,7 @@ def adapters_off(model: torch.nn.Module) -> Iterator[None]:
     """Within it a model with adapters is the one below them."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
+    # PEFT's own switch would also say anew what learns, which a strategy has been told once
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     for layer in layers:
         layer._disable_adapters = True

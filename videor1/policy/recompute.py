@@ -30,12 +30,9 @@ def recompute_layers(model: Qwen2_5_VLForConditionalGeneration, *, offload: bool
 def _from_host(layer: Any, hidden: Tensor, *arguments: Any) -> Any:
     """The layer on an input that waits in host memory."""
     device = hidden.device
-    return checkpoint(partial(_on_device, layer, device), _to_host(hidden), *arguments, use_reentrant=False)
+    on_device = partial(_on_device, layer, device)
+    return checkpoint(on_device, hidden.to("cpu"), *arguments, use_reentrant=False)
 
 
 def _on_device(layer: Any, device: torch.device, hidden: Tensor, *arguments: Any) -> Any:
     return layer(hidden.to(device), *arguments)
-
-
-def _to_host(hidden: Tensor) -> Tensor:
-    return hidden.to("cpu")

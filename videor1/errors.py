@@ -16,6 +16,10 @@ class RecordError(UserError):
     """A data file or one of its records is malformed."""
 
 
+class RewardError(UserError):
+    """A reward term of the user's own returned what is no reward; names its class and the record."""
+
+
 class EngineError(UserError):
     """A rollout engine died, does not answer, or reads and scores otherwise than the trainer does."""
 

@@ -20,6 +20,8 @@ from torch import Tensor
 DataType = Literal["video", "image"]
 ProblemType = Literal["multiple choice", "numerical", "OCR", "free-form", "regression"]
 PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
+Perturbation = Literal["shuffled", "reversed", "frozen", "dropped", "blind"]
+PERTURBATIONS: tuple[Perturbation, ...] = get_args(Perturbation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,20 +105,29 @@ class Group:
 
     prompt: Prompt
     ordered: tuple[Response, ...]  # G
-    shuffled: tuple[Response, ...]  # G~; empty for an image
-    permutation: tuple[int, ...]  # frame order that the shuffled responses saw; empty for an image
+    shuffled: tuple[Response, ...] = ()  # G~, to the perturbed clip; none to an image
+    perturbation: Perturbation | None = None  # of the clip, in the paper "shuffled"; None for an image
+    perturbed: Prompt | None = None  # what they saw; also there without shuffled responses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewards:
-    """The reward of each response of one group, term by term; `total` is what advantages are made of."""
+    """The reward of each response of one group, term by term."""
 
-    accuracy: Tensor  # (G,) in [0, 1]
-    format: Tensor  # (G,) 0 or 1
-    temporal: Tensor  # (G,) 0 or alpha
+    accuracy: Tensor  # (G,) in [0, 1], before its weight
+    format: Tensor  # (G,) 0 or 1, before its weight
+    temporal: Tensor  # (G,) 0 or alpha, by the rule, whatever credit makes of it
     length: Tensor  # (G,) 0 or omega
-    total: Tensor  # (G,) sum of the four
+    overlong: Tensor  # (G,) from minus its weight to 0
+    custom: dict[str, Tensor]  # (G,) each, weighted, by the name of the term
+    untimed: Tensor  # (G,) weighted sum of all terms but the temporal one
     shuffled_accuracy: Tensor  # (G~,) in [0, 1]; empty for an image
+    shuffled_untimed: Tensor  # (G~,) the same sum for the shuffled responses
+
+    @property
+    def total(self) -> Tensor:
+        """(G,) all terms."""
+        return self.untimed + self.temporal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +137,8 @@ class Experience:
     groups: tuple[Group, ...]  # B
     rewards: tuple[Rewards, ...]  # B
     advantages: Tensor  # (N,), N = B * G, question by question
+    plain_advantages: Tensor  # (N,) what they would be without the temporal term
+    token_weights: Tensor | None  # (N, L) that multiply what a token gains; None for all 1
     sampled_logprobs: Tensor  # (N, L) with which the engine drew the tokens, 0 where padded
     old_logprobs: Tensor | None  # (N, L) of the policy before the block's updates; None if there is but one
     reference_logprobs: Tensor | None  # (N, L); None when beta = 0

@@ -21,8 +21,11 @@ def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media
         format=torch.tensor([1.0, 0.0]),
         temporal=torch.tensor([0.3, 0.3]),
         length=torch.tensor([0.2, 0.0]),
-        total=torch.tensor([2.5, 0.55]),
+        overlong=torch.zeros(2),
+        custom={},
+        untimed=torch.tensor([2.2, 0.25]),
         shuffled_accuracy=torch.tensor([0.75]),
+        shuffled_untimed=torch.tensor([1.75]),
     )
     rows = RolloutSamples(responses=2)._table(group, rewards).splitlines()[2:]
     assert len(rows) == 5  # head, rule, two ordered, one shuffled

@@ -31,8 +31,11 @@ def rewarded(accuracy, *, temporal=0.0, length=(0.0, 0.0, 0.0, 0.0), shuffled=()
         format=torch.ones(4),
         temporal=bonus,
         length=length,
-        total=accuracy + 1 + bonus + length,
+        overlong=torch.zeros(4),
+        custom={},
+        untimed=accuracy + 1 + length,
         shuffled_accuracy=torch.tensor(shuffled),
+        shuffled_untimed=torch.tensor(shuffled) + 1,
     )
 
 

@@ -14,14 +14,14 @@ from videor1.types import Experience, Group, Rewards
 
 
 def reward_groups(groups: Sequence[Group], settings: RewardSettings) -> tuple[Rewards, ...]:
-    """The rewards of each group's ordered responses."""
+    """The rewards of each group's responses."""
     return tuple(
         score_group(
             [response.text for response in group.ordered],
             [len(response.token_ids) for response in group.ordered],
             [response.text for response in group.shuffled],
-            group.prompt.record.solution,
-            group.prompt.record.problem_type,
+            [len(response.token_ids) for response in group.shuffled],
+            group.prompt.record,
             settings,
         )
         for group in groups

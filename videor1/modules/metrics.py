@@ -1,51 +1,54 @@
-"""Figures of a T-GRPO step, averaged over what they are means of: responses, groups, videos, tokens."""
+"""Figures of a T-GRPO step, averaged over what they are means of: responses, groups, videos, tokens.
+
+| curves | of | what |
+|---|---|---|
+| `reward/…` | responses | each term; a custom one under its name |
+| `accuracy/ordered`, `accuracy/<perturbation>`, `accuracy/gap` | videos | by what was seen |
+| `temporal/changed_groups` | videos | share in which the temporal credit moved an advantage by over 0.01 |
+| `temporal/change` | responses to videos | mean abs(advantage - advantage without the credit) |
+| `temporal/token_weight_spread` | tokens | mean abs(weight - 1), where the credit weighs tokens |
+| `temporal/order_helped` | videos | share in which the rule held and something was right |
+| `group/zero_variance` | groups | share that teaches nothing: all advantages are 0 |
+| `length/in_band`, `accuracy/in_band`, `accuracy/out_of_band` | responses | l_min … l_max tokens, or not |
+| `letters/A` … | responses with a letter | share that says A - share whose solution is A |
+"""
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
-from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
-from videor1.objective import Correction, PolicyLoss, Scale, group_advantages
+from videor1.modules.step_means import StepMeans
+from videor1.objective import Correction, PolicyLoss
 from videor1.policy.group_pass import GroupPass
-from videor1.types import Experience, Group, Rewards
+from videor1.rewards import RewardSettings, extract_answer
+from videor1.rewards.answer import parse_choice
+from videor1.types import Experience, Group, Perturbation, Rewards
+
+LETTERS = "ABCDE"
+_MOVED = 0.01  # an advantage that moved by less is as it was
+_NOTHING = torch.empty(0)
 
 
-class StepMeans:
-    """Named means that stay exact over ranks with unequal shares, by one reduction for all of them.
-
-    Every rank must add the same names in the same order; one that has nothing to average adds an empty
-    tensor.
-    """
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, float]] = {}
-
-    def add(self, name: str, values: Tensor | float, *, weight: float = 1.0) -> None:
-        """Adds values (any shape, possibly empty) to the mean called `name`.
-
-        `weight` is how many each of them stands for, where they are means themselves.
-        """
-        values = torch.as_tensor(values).detach().double()
-        total, count = self._sums.get(name, (0.0, 0.0))
-        self._sums[name] = (total + weight * float(values.sum()), count + weight * values.numel())
-
-    def reduce(self, strategy: Strategy) -> dict[str, float]:
-        """The means over all ranks; names that no rank had a value for are left out."""
-        sums = torch.tensor(list(self._sums.values()), device=strategy.root_device, dtype=torch.float64)
-        totals = strategy.reduce(sums, reduce_op="sum")
-        assert isinstance(totals, Tensor)
-        return {
-            name: total / count
-            for name, (total, count) in zip(self._sums, totals.tolist(), strict=True)
-            if count
-        }
-
-
-def add_rollouts(means: StepMeans, experience: Experience, *, scale: Scale) -> None:
-    """What the rollouts of a micro-batch show; ordered against shuffled over videos alone."""
-    for group, reward in zip(experience.groups, experience.rewards, strict=True):
-        _add_group(means, group, reward, scale)
+def add_rollouts(means: StepMeans, experience: Experience, *, rewards: RewardSettings) -> None:
+    """What the rollouts of a micro-batch show; ordered against perturbed over videos alone."""
+    sizes = [len(group.ordered) for group in experience.groups]
+    advantages = experience.advantages.cpu().split(sizes)
+    plain = experience.plain_advantages.cpu().split(sizes)
+    weights: list[Tensor | None] = [None] * len(sizes)
+    if experience.token_weights is not None:
+        weights = list(experience.token_weights.cpu().split(sizes))
+    for group, reward, *learned in zip(
+        experience.groups, experience.rewards, advantages, plain, weights, strict=True
+    ):
+        _add_rewards(means, group, reward, rewards)
+        _add_accuracy(means, group, reward)
+        _add_credit(means, group, *learned)
+        paid = rewards.alpha > 0 and len(group.shuffled) > 0
+        means.add("temporal/order_helped", float((reward.temporal > 0).any()) if paid else _NOTHING)
+        _add_letters(means, group)
 
 
 def add_update(
@@ -67,25 +70,61 @@ def add_update(
     means.add("policy/entropy", scored.entropy[scored.mask])
 
 
-def _add_group(means: StepMeans, group: Group, reward: Rewards, scale: Scale) -> None:
-    for term in ("total", "accuracy", "format", "temporal", "length"):
+def _add_rewards(means: StepMeans, group: Group, reward: Rewards, settings: RewardSettings) -> None:
+    for term in ("total", "accuracy", "format", "temporal", "length", "overlong"):
         means.add(f"reward/{term}", getattr(reward, term))
-    nothing = torch.empty(0)
-    video = len(group.shuffled) > 0
-    gap = reward.accuracy.mean() - reward.shuffled_accuracy.mean()
-    means.add("accuracy/ordered", reward.accuracy if video else nothing)
-    means.add("accuracy/shuffled", reward.shuffled_accuracy)
-    means.add("accuracy/gap", gap if video else nothing)
-    means.add("temporal/changed_groups", _temporal_acted(reward, scale) if video else nothing)
-    means.add("group/zero_variance", float(reward.total.std() < 1e-6))
-    lengths = torch.tensor([len(response.token_ids) for response in group.ordered])
+    for name, values in reward.custom.items():
+        means.add(f"reward/{name}", values)
+    lengths = _lengths(group)
+    in_band = (lengths >= settings.l_min) & (lengths <= settings.l_max)
     means.add("response/tokens", lengths)
     means.add("response/truncated", torch.tensor([not response.finished for response in group.ordered]))
+    means.add("length/in_band", in_band)
+    means.add("accuracy/in_band", reward.accuracy[in_band])
+    means.add("accuracy/out_of_band", reward.accuracy[~in_band])
 
 
-def _temporal_acted(reward: Rewards, scale: Scale) -> float:
-    """1 when the temporal term moved an advantage of this group by more than 0.01, else 0."""
-    with_bonus, without = (
-        group_advantages(total[None], scale=scale) for total in (reward.total, reward.total - reward.temporal)
-    )
-    return float((with_bonus - without).abs().max() > 0.01)
+def _add_accuracy(means: StepMeans, group: Group, reward: Rewards) -> None:
+    means.add("accuracy/ordered", reward.accuracy if group.prompt.clip.is_video else _NOTHING)
+    for kind in get_args(Perturbation):
+        means.add(f"accuracy/{kind}", reward.shuffled_accuracy if kind == group.perturbation else _NOTHING)
+    gap = reward.accuracy.mean() - reward.shuffled_accuracy.mean()
+    means.add("accuracy/gap", gap if len(group.shuffled) else _NOTHING)
+
+
+def _add_credit(
+    means: StepMeans, group: Group, advantages: Tensor, plain: Tensor, weights: Tensor | None
+) -> None:
+    """`advantages` and `plain` (G,), `weights` (G, L) of a group.
+
+    What counts as a change is what reaches the update, so weights on an advantage of 0 do not.
+    """
+    change = (advantages - plain).abs()
+    largest, spread = change.max(), _NOTHING
+    if weights is not None:
+        mask = torch.arange(weights.shape[1]) < _lengths(group)[:, None]
+        spread = (weights[mask] - 1).abs()
+        largest = ((advantages[:, None] * weights - plain[:, None]).abs() * mask).max()
+    video = group.prompt.clip.is_video
+    means.add("temporal/changed_groups", float(largest > _MOVED) if video else _NOTHING)
+    means.add("temporal/change", change if video else _NOTHING)
+    means.add("temporal/token_weight_spread", spread if video else _NOTHING)
+    means.add("group/zero_variance", float((advantages == 0).all()))
+
+
+def _add_letters(means: StepMeans, group: Group) -> None:
+    """Only of responses that name a letter, so that one without an answer speaks for no letter."""
+    record = group.prompt.record
+    gold, answered = None, []
+    if record.problem_type == "multiple choice":
+        gold = parse_choice(extract_answer(record.solution) or record.solution)
+        answered = [parse_choice(extract_answer(response.text) or "") for response in group.ordered]
+    named = [letter for letter in answered if letter is not None and gold is not None]
+    for letter in LETTERS:
+        excess = [float(said == letter) - float(gold == letter) for said in named]
+        means.add(f"letters/{letter}", torch.tensor(excess))
+
+
+def _lengths(group: Group) -> Tensor:
+    """(G,) tokens."""
+    return torch.tensor([len(response.token_ids) for response in group.ordered])

@@ -15,9 +15,9 @@ from torch.optim import AdamW
 
 from videor1.errors import ConfigError
 from videor1.modules.learning import LearningRates, parameter_groups
-from videor1.modules.metrics import StepMeans
 from videor1.modules.policy import PolicyModule
 from videor1.modules.schedule import LearningRateSchedule
+from videor1.modules.step_means import StepMeans
 from videor1.policy.adapters import LoraSettings, add_adapters
 from videor1.policy.model import Policy
 from videor1.policy.parts import PARTS, Part, freeze_parts
@@ -68,6 +68,7 @@ class TrainedModule(PolicyModule):
         self.activation_offload = activation_offload
         self.adapters: Mapping[str, Any] = {}  # what `export` has to know of them
         self.means = StepMeans()  # of the step under way
+        self.figures: dict[str, float] = {}  # of the last step, over all ranks; callbacks read them
         self.strict_loading = False  # checkpoints leave out what does not learn
         self.register_state_dict_post_hook(_leave_out_what_is_frozen)
 
@@ -121,6 +122,7 @@ class TrainedModule(PolicyModule):
             return
         values = self.means.reduce(self.trainer.strategy)
         self.means = StepMeans()
+        self.figures = values
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
         bar = {name: value for name, value in values.items() if name in self.on_bar}

@@ -8,8 +8,8 @@ second; which lot a place falls to is drawn without replacement, so it is the ta
 
     Σ_{j > k~}  C(n~ + 1, j) · C(n + 1, m - j) / C(n + n~ + 2, m)
 
-A tie is no evidence: equal counts of equal groups give exactly 1/2, and 8 of 8 against 4 of 4 gives 9/14, above
-1/2 only because more responses were seen. Small groups reach little. With 8 and 4 responses 0.9 is reached by
+A tie is no evidence: equal counts of equal groups give exactly 1/2, and 8 of 8 against 4 of 4 gives 9/14,
+above 1/2 only because more responses were seen. Small groups reach little. With 8 and 4, 0.9 is reached by
 
     shuffled correct, of 4     0     1     2     3     4
     ordered correct, of 8     ≥ 4   ≥ 6   ≥ 7   none  none

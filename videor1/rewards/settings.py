@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from videor1.errors import ConfigError
@@ -67,7 +67,7 @@ class RewardSettings:
     l_min: int = 320
     l_max: int = 512
     min_correct: int = 1
-    weights: RewardWeights = RewardWeights()
+    weights: RewardWeights = field(default_factory=RewardWeights)
     overlong: OverlongSettings | None = None
     custom: tuple[RewardTerm, ...] = ()
 
@@ -103,9 +103,7 @@ def _check_custom(terms: tuple[RewardTerm, ...]) -> None:
         if not math.isfinite(term.weight):
             raise ConfigError(f"{key}.weight must be a finite number, not {term.weight}")
         if not term.name or term.name in BUILT_IN:
-            raise ConfigError(
-                f"{key}.name must be a word other than {', '.join(BUILT_IN)}, not {term.name!r}"
-            )
+            raise ConfigError(f"{key}.name must not be empty or one of {BUILT_IN}, not {term.name!r}")
         if term.name in names:
             raise ConfigError(f"{key}.name {term.name!r} is taken by a term before it; give each its own")
         names.add(term.name)

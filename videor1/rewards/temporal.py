@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 
 from videor1.rewards.probability import probability_above

@@ -30,7 +30,7 @@ from videor1.policy.loading import load_policy, load_processor
 from videor1.policy.pixels import normalise
 from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.hf import HFEngine, HFEngineSettings
-from videor1.rollout.shuffle import draw_permutation, reorder_prompt
+from videor1.rollout.perturb import perturb
 from videor1.rollout.vllm_settings import VLLMSettings
 from videor1.types import Prompt
 
@@ -39,13 +39,7 @@ GROUP, SHUFFLED = 8, 4
 
 def both_orders(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[int]]:
     """The questions, then the same with their frames shuffled; and how many responses each is to have."""
-    shuffled = [
-        reorder_prompt(
-            prompt,
-            draw_permutation(len(prompt.clip.frames), seed=0, step=0, problem_id=prompt.record.problem_id),
-        )
-        for prompt in prompts
-    ]
+    shuffled = [perturb(prompt, ["shuffled"], seed=0, step=0, vision_ids=())[1] for prompt in prompts]
     return [*prompts, *shuffled], [GROUP] * len(prompts) + [SHUFFLED] * len(prompts)
 
 

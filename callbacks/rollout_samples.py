@@ -55,8 +55,14 @@ class RolloutSamples(Callback):
             lines.append(f"| ordered | {marks} | {_cell(response.text)} |")
         for i, response in enumerate(group.shuffled[: self.responses]):
             marks = " | ".join(["", f"{rewards.shuffled_accuracy[i]:.2f}", "", "", ""])
-            lines.append(f"| shuffled {list(group.permutation)} | {marks} | {_cell(response.text)} |")
+            lines.append(f"| {_seen(group)} | {marks} | {_cell(response.text)} |")
         return "\n".join(lines)
+
+
+def _seen(group: Group) -> str:
+    """The perturbation, and which of the clip's source frames it showed when."""
+    assert group.perturbed is not None, "shuffled responses have seen something"
+    return f"{group.perturbation} {list(group.perturbed.clip.indices)}"
 
 
 def frame_strip(clip: Clip) -> np.ndarray:

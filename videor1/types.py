@@ -136,10 +136,21 @@ class Experience:
 
     groups: tuple[Group, ...]  # B
     rewards: tuple[Rewards, ...]  # B
-    advantages: Tensor  # (N,), N = B * G, question by question
-    plain_advantages: Tensor  # (N,) what they would be without the temporal term
+    advantages: Tensor  # (B * G,), question by question
+    plain_advantages: Tensor  # (B * G,) what they would be without temporal credit
+    learned: tuple[int, ...]  # numbers of the groups that the update passes over, whose N responses follow
+    share: float  # what the mean of their losses counts in the mean over all groups, in [0, 1]
     token_weights: Tensor | None  # (N, L) that multiply what a token gains; None for all 1
     sampled_logprobs: Tensor  # (N, L) with which the engine drew the tokens, 0 where padded
     old_logprobs: Tensor | None  # (N, L) of the policy before the block's updates; None if there is but one
     reference_logprobs: Tensor | None  # (N, L); None when beta = 0
     vision: Tensor | None  # (V, hidden) features of all vision tokens by a frozen tower; None when it learns
+
+    @property
+    def learned_groups(self) -> tuple[Group, ...]:
+        return tuple(self.groups[number] for number in self.learned)
+
+    @property
+    def learned_advantages(self) -> Tensor:
+        """(N,) the advantages of their responses."""
+        return self.advantages.unflatten(0, (len(self.groups), -1))[list(self.learned)].flatten()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from callbacks.rollout_samples import RolloutSamples, frame_strip
+from videor1.rollout.perturb import reorder_prompt
 from videor1.types import Group, Response, Rewards
 
 
@@ -13,8 +14,13 @@ def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media
     answer = Response(
         token_ids=torch.zeros(3, dtype=torch.long), logprobs=torch.zeros(3), text=hostile, finished=True
     )
+    video = media_prompts["video"]
     group = Group(
-        prompt=media_prompts["video"], ordered=(answer,) * 2, shuffled=(answer,), permutation=(1, 0, 3, 2)
+        prompt=video,
+        ordered=(answer,) * 2,
+        shuffled=(answer,),
+        perturbation="reversed",
+        perturbed=reorder_prompt(video, range(len(video.clip.frames) - 1, -1, -1)),
     )
     rewards = Rewards(
         accuracy=torch.tensor([1.0, 0.25]),
@@ -31,7 +37,7 @@ def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media
     assert len(rows) == 5  # head, rule, two ordered, one shuffled
     assert rows[2].startswith("| ordered | 2.50 | 1.00 | 1.00 | 0.30 | 0.20 | ")
     assert rows[3].startswith("| ordered | 0.55 | 0.25 | 0.00 | 0.30 | 0.00 | ")
-    assert rows[4].startswith("| shuffled [1, 0, 3, 2] |  | 0.75 |")
+    assert rows[4].startswith(f"| reversed {list(video.clip.indices[::-1])} |  | 0.75 |")
     for row in rows[2:]:
         assert "<script" not in row
         assert "`" not in row

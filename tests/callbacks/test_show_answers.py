@@ -17,7 +17,7 @@ TEXT = "<think>the red ball\nfalls 球 behind naïve 🎈 boxes </think>\n<answe
 
 def group(prompt, text, finished=True):
     response = Response(token_ids=torch.arange(7), logprobs=torch.zeros(7), text=text, finished=finished)
-    return Group(prompt=prompt, ordered=(response,), shuffled=(), permutation=())
+    return Group(prompt=prompt, ordered=(response,), shuffled=())
 
 
 def test_a_person_sees_which_frames_were_used(media_prompts):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from videor1.errors import ConfigError
+from videor1.rollout.blind import vision_token_ids
 from videor1.rollout.engine import Sampling
 from videor1.rollout.hf import HFEngine
 from videor1.rollout.loop import GroupSettings, RolloutLoop
@@ -38,10 +40,13 @@ def test_one_call_brings_both_orders_of_all_questions(engine, media_prompts):
     assert [len(group.shuffled) for group in groups] == [2, 0, 2]
     assert [group.prompt for group in groups] == prompts
     for asked, group in zip(engine.calls[0][0][3:], (groups[0], groups[2]), strict=True):
-        frames = group.prompt.clip.frames
-        assert (asked.clip.frames == frames[list(group.permutation)]).all()
-        assert list(group.permutation) != list(range(len(frames)))
-    assert groups[1].permutation == ()
+        assert asked is group.perturbed
+        assert group.perturbation == "shuffled"
+        assert sorted(asked.clip.indices) == sorted(group.prompt.clip.indices)
+        assert asked.clip.indices != group.prompt.clip.indices
+        assert not torch.equal(asked.patches, group.prompt.patches)
+    assert groups[1].perturbation is None
+    assert groups[1].perturbed is None
 
 
 def test_groups_depend_on_seed_step_and_stream_alone(engine, media_prompts):
@@ -62,7 +67,41 @@ def test_without_shuffled_rollouts_it_is_plain_grpo(engine, media_prompts):
     settings = GroupSettings(group_size=2, shuffled_size=0, sampling=Sampling(max_new_tokens=4))
     (group,) = RolloutLoop(engine, settings, seed=0).collect([media_prompts["video"]], step=0)
     assert group.shuffled == ()
-    assert group.permutation == ()
+    assert group.perturbed is None
+
+
+def test_the_perturbed_clip_is_there_without_responses_to_it(engine, media_prompts):
+    settings = GroupSettings(group_size=2, shuffled_size=0, sampling=Sampling(max_new_tokens=4))
+    prompts = [media_prompts["video"], media_prompts["image"]]
+    video, image = RolloutLoop(engine, settings, seed=0, perturbs=True).collect(prompts, step=0)
+    assert engine.calls[0][1] == [2, 2]
+    assert video.shuffled == image.shuffled == ()
+    assert video.perturbed is not None
+    assert image.perturbed is None
+
+
+def test_each_question_is_perturbed_in_one_of_the_named_ways(engine, media_prompts, tiny_processor):
+    settings = GroupSettings(
+        group_size=1,
+        shuffled_size=2,
+        perturbations=["reversed", "blind"],
+        sampling=Sampling(max_new_tokens=4),
+    )
+    loop = RolloutLoop(engine, settings, seed=0, vision_ids=vision_token_ids(tiny_processor))
+    seen = {}
+    for step in range(12):
+        (group,) = loop.collect([media_prompts["video"]], step=step)
+        assert len(group.shuffled) == 2
+        seen[group.perturbation] = group.perturbed
+    assert set(seen) == {"reversed", "blind"}
+    assert seen["reversed"].clip.indices == media_prompts["video"].clip.indices[::-1]
+    assert len(seen["blind"].patches) == 0
+
+
+@pytest.mark.parametrize("kinds", [[], ["upside down"]])
+def test_unknown_perturbations_name_their_key(kinds):
+    with pytest.raises(ConfigError, match=r"rollout\.perturbations"):
+        GroupSettings(perturbations=kinds)
 
 
 @pytest.mark.parametrize(("key", "value"), [("group_size", 0), ("shuffled_size", -1)])

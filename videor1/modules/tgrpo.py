@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
 import torch
@@ -11,20 +9,29 @@ from torch import Tensor
 
 from videor1.data.batch import PromptBatch
 from videor1.errors import ConfigError
-from videor1.modules.experience import make_experience, reward_groups
+from videor1.modules.collector import Collector, Signal
+from videor1.modules.experience import ZeroVariance
 from videor1.modules.metrics import add_rollouts, add_update
+from videor1.modules.scorer import Scorer
 from videor1.modules.trained import TrainedModule
-from videor1.objective import CorrectionSettings, Scale, importance_correction, policy_loss
-from videor1.policy.adapters import adapters_off
-from videor1.policy.group_pass import GroupPass, score_responses
+from videor1.objective import (
+    BY_PERTURBED_TOKENS,
+    CorrectionSettings,
+    Credit,
+    LossSettings,
+    Scale,
+    importance_correction,
+    policy_loss,
+)
 from videor1.policy.loading import compute_dtype, hold_still
 from videor1.policy.model import Policy
-from videor1.policy.vision import encode
+from videor1.policy.token_scores import Entropy
 from videor1.rewards import RewardSettings
+from videor1.rollout.blind import vision_token_ids
 from videor1.rollout.loop import RolloutLoop
 from videor1.rollout.settings import RolloutSettings
 from videor1.rollout.source import GroupSource
-from videor1.types import Experience, Group
+from videor1.types import Experience
 
 
 class TGRPOModule(TrainedModule):
@@ -38,13 +45,15 @@ class TGRPOModule(TrainedModule):
         policy: Hugging Face folder of the SFT model; also the frozen reference.
         rollout: groups, sampling and the engine that does it.
         rewards: what a response earns.
-        beta: weight of the KL term to the reference; 0 does without a reference.
-        clip_low: the ratio counts no less than 1 - clip_low.
-        clip_high: the ratio counts no more than 1 + clip_high.
-        kl_clamp: bounds the log-ratio inside the KL term; null for no bound (the authors' code: 10).
+        credit: how what the perturbed clip shows reaches the update, see `videor1.objective.credit`; "reward"
+            is the paper's form and "none" plain GRPO.
+        scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
+        zero_variance: what becomes of a group whose responses are all worth the same: "keep" learns nothing
+            from it but the KL term, "skip" leaves it out and saves its passes, "resample" asks again.
+        resample_limit: how often a question is asked again.
+        loss: what the loss is made of.
         correction: what makes up for an engine that draws from a slightly different policy.
         inner_updates: optimizer steps taken on each block of rollouts.
-        scale: "std" divides advantages by the group's standard deviation, "none" does not (Dr. GRPO).
         settings: see TrainedModule.
     """
 
@@ -56,33 +65,40 @@ class TGRPOModule(TrainedModule):
         *,
         rollout: RolloutSettings = RolloutSettings(),
         rewards: RewardSettings = RewardSettings(),
-        beta: float = 0.04,
-        clip_low: float = 0.2,
-        clip_high: float = 0.2,
-        kl_clamp: float | None = None,
+        credit: Credit = "reward",
+        scale: Scale = "std",
+        zero_variance: ZeroVariance = "keep",
+        resample_limit: int = 2,
+        loss: LossSettings = LossSettings(),
         correction: CorrectionSettings = CorrectionSettings(),
         inner_updates: int = 1,
-        scale: Scale = "std",
         **settings: Any,
     ) -> None:
         super().__init__(policy, rollout=rollout, **settings)
-        _check(rollout, beta, clip_low, clip_high, inner_updates)
+        _check(rollout, inner_updates)
+        self.signal = Signal(
+            rewards=rewards,
+            credit=credit,
+            scale=scale,
+            zero_variance=zero_variance,
+            resample_limit=resample_limit,
+        )
+        self.signal.check(rollout, loss)
+        self.rewards, self.credit = rewards, credit
         self.rollout: RolloutSettings = rollout
-        self.rewards = rewards
-        self.beta, self.clip_low, self.clip_high = beta, clip_low, clip_high
-        self.kl_clamp = math.inf if kl_clamp is None else kl_clamp
+        self.loss = loss
         self.correction = correction
         self.passes_per_block = inner_updates
         self.looks_ahead = rollout.overlap
         self.train_response_tokens = rollout.sampling.max_new_tokens
-        self.scale = scale
         self.reference: Policy | None = None
         self.experiences: dict[int, Experience] = {}  # by place in the block; callbacks read it
-        self.source: GroupSource | None = None  # while it trains
+        self.collector: Collector | None = None  # while it trains
+        self.scorer: Scorer | None = None  # likewise
 
     def configure_model(self) -> None:
         super().configure_model()
-        if self.beta > 0 and self.lora is None and self.reference is None:
+        if self.loss.beta > 0 and self.lora is None and self.reference is None:
             self.reference = self.load(hold_still)
 
     def on_fit_start(self) -> None:
@@ -92,10 +108,20 @@ class TGRPOModule(TrainedModule):
         exact = self.engine.dtype == dtype == torch.float32
         exact = exact and self.rollout.sampling.top_p == 1 and not self.rollout.overlap
         self.correction_level = self.correction.resolve(exact=exact)
-        self.source = GroupSource(
-            RolloutLoop(self.engine, self.rollout, seed=self.seed),
-            self.sync_engine,
-            self.agreement,
+        self.scorer = Scorer(
+            self.policy,
+            self.reference,
+            forbidden=self.forbidden,
+            temperature=self.rollout.sampling.temperature,
+            attention=self.attention,
+        )
+        self.collector = Collector(
+            self._source(),
+            self.scorer,
+            self.signal,
+            self.loss,
+            keeps_old=self.passes_per_block > 1,
+            exact=exact,
         )
 
     def on_train_batch_start(self, batch: PromptBatch, batch_idx: int) -> None:
@@ -106,13 +132,16 @@ class TGRPOModule(TrainedModule):
             self._begin(batch.following, batch_idx + 1)
 
     def sync_engine(self) -> None:
-        if self.source is not None:
-            self.source.settle()
+        if self.collector is not None:
+            self.collector.source.settle()
         super().sync_engine()
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
         experience = self.experiences[batch_idx % self.trainer.accumulate_grad_batches]
-        scored = self._score(self.policy, experience.groups, experience.vision, entropy=True)
+        assert self.scorer is not None
+        groups = experience.learned_groups
+        entropy: Entropy = "learn" if self.loss.entropy_bonus > 0 else "watch"
+        scored = self.scorer.by_policy(groups, vision=experience.vision, entropy=entropy)
         before = scored.logprobs if experience.old_logprobs is None else experience.old_logprobs
         correction = importance_correction(
             before,
@@ -124,24 +153,25 @@ class TGRPOModule(TrainedModule):
         result = policy_loss(
             scored.logprobs,
             scored.mask,
-            experience.advantages,
+            experience.learned_advantages,
+            self.loss,
             old_logprobs=experience.old_logprobs,
             reference_logprobs=experience.reference_logprobs,
             weights=correction.weights,
-            beta=self.beta,
-            clip_low=self.clip_low,
-            clip_high=self.clip_high,
-            kl_clamp=self.kl_clamp,
+            token_weights=experience.token_weights,
+            entropy=scored.entropy,
+            finished=torch.tensor([response.finished for group in groups for response in group.ordered]),
+            longest=self.rollout.sampling.max_new_tokens,
         )
-        loss = batch.share * result.loss
+        loss = batch.share * experience.share * result.loss
         add_update(self.means, loss, result, scored, correction)
         self.log_step(batch_idx)
         return loss
 
     def teardown(self, stage: str) -> None:
-        if self.source is not None:
-            self.source.settle()
-            self.source = None
+        if self.collector is not None:
+            self.collector.source.settle()
+            self.collector = self.scorer = None
         super().teardown(stage)
 
     def _is_new(self, batch_idx: int) -> bool:
@@ -150,72 +180,37 @@ class TGRPOModule(TrainedModule):
 
     def _begin(self, following: PromptBatch, batch_idx: int) -> None:
         """The rollouts of the next batch, while this one is learned from."""
-        assert self.source is not None
+        assert self.collector is not None
         place = batch_idx % self.trainer.accumulate_grad_batches
         step = self.global_step + (place == 0)
         if step == self.trainer.max_steps:
             return
-        self.source.begin(following.prompts, step=step, place=place)
+        self.collector.source.begin(following.prompts, step=step, place=place)
 
     def _collect(self, batch: PromptBatch, place: int) -> Experience:
-        assert self.source is not None
-        started = time.perf_counter()
-        groups = self.source.collect(batch.prompts, step=self.global_step, place=place, check=place == 0)
-        sampled = time.perf_counter()
-        rewards = reward_groups(groups, self.rewards)
-        rewarded = time.perf_counter()
+        assert self.collector is not None
         with self.scoring():
-            # a frozen tower is the reference's too
-            vision = None if self._tower_learns else self.policy.within(encode, batch.prompts)
-            old = self._score(self.policy, groups, vision).logprobs if self.passes_per_block > 1 else None
-            reference = self._score_by_reference(groups, vision) if self.beta > 0 else None
-        experience = make_experience(
-            groups, rewards, scale=self.scale, old=old, reference=reference, vision=vision
-        )
-        add_rollouts(self.means, experience, scale=self.scale)
-        if self.source.difference is not None:
-            self.means.add("agreement/mean", self.source.difference.mean)
-            self.means.add("agreement/largest", self.source.difference.largest)
-        self.means.add("seconds/rollout", sampled - started)
-        self.means.add("seconds/reward", rewarded - sampled)
-        self.means.add("seconds/reference", time.perf_counter() - rewarded)
+            experience = self.collector.collect(batch.prompts, step=self.global_step, place=place)
+        add_rollouts(self.means, experience, rewards=self.signal.rewards)
+        if (difference := self.collector.source.difference) is not None:
+            self.means.add("agreement/mean", difference.mean)
+            self.means.add("agreement/largest", difference.largest)
+        for name, seconds in self.collector.seconds.items():
+            self.means.add(f"seconds/{name}", seconds)
         return experience
 
-    @property
-    def _tower_learns(self) -> bool:
-        return any(parameter.requires_grad for parameter in self.policy.model.visual.parameters())
-
-    def _score_by_reference(self, groups: tuple[Group, ...], vision: Tensor | None) -> Tensor:
-        """(N, L) log-probs of the model that training began from."""
-        if self.reference is not None:
-            return self._score(self.reference, groups, vision).logprobs
-        with adapters_off(self.policy):
-            return self._score(self.policy, groups, vision).logprobs
-
-    def _score(
-        self,
-        model: Policy,
-        groups: tuple[Group, ...],
-        vision: Tensor | None,
-        *,
-        entropy: bool = False,
-    ) -> GroupPass:
-        """The group pass over the ordered responses, under the distribution they were sampled from."""
-        return score_responses(
-            model,
-            [group.prompt for group in groups],
-            [[response.token_ids for response in group.ordered] for group in groups],
-            vision=vision,
-            forbidden=self.forbidden,
-            temperature=self.rollout.sampling.temperature,
-            entropy=entropy,
-            attention=self.attention,
+    def _source(self) -> GroupSource:
+        loop = RolloutLoop(
+            self.engine,
+            self.rollout,
+            seed=self.seed,
+            vision_ids=vision_token_ids(self.processor),
+            perturbs=self.signal.credit in BY_PERTURBED_TOKENS,
         )
+        return GroupSource(loop, self.sync_engine, self.agreement)
 
 
-def _check(
-    rollout: RolloutSettings, beta: float, clip_low: float, clip_high: float, inner_updates: int
-) -> None:
+def _check(rollout: RolloutSettings, inner_updates: int) -> None:
     if rollout.group_size < 2:
         raise ConfigError(
             f"model.rollout.group_size must be at least 2, got {rollout.group_size}:"
@@ -225,12 +220,6 @@ def _check(
         raise ConfigError(
             "model.rollout.sampling.temperature must be above 0: greedy responses are all alike"
         )
-    if beta < 0:
-        raise ConfigError(f"model.beta must be at least 0, got {beta}")
-    if not 0 <= clip_low <= 1:
-        raise ConfigError(f"model.clip_low must lie in 0 … 1, got {clip_low}")
-    if clip_high < 0:
-        raise ConfigError(f"model.clip_high must be at least 0, got {clip_high}")
     if inner_updates < 1:
         raise ConfigError(f"model.inner_updates must be at least 1, got {inner_updates}")
 

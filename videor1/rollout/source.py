@@ -43,6 +43,10 @@ class GroupSource:
             self.difference = self.agreement.check(prompts, step=step)
         return self.loop.collect(prompts, step=step) if groups is None else groups
 
+    def collect_again(self, prompts: Sequence[Prompt], *, step: int, attempt: int) -> tuple[Group, ...]:
+        """Other groups for some of the prompts that were collected last; attempts are numbered from 1."""
+        return self.loop.collect(prompts, step=step, stream=attempt)
+
     def begin(self, prompts: Sequence[Prompt], *, step: int, place: int) -> None:
         """Starts on groups that `collect` is to hand out later, with the policy as it is now."""
         self._sync()

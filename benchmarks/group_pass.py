@@ -39,7 +39,7 @@ WAYS = ("per sample", "group pass")
 
 
 def by_group_pass(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt, responses: Tensor) -> Tensor:
-    return score_responses(model, [prompt], [list(responses)], entropy=False).logprobs
+    return score_responses(model, [prompt], [list(responses)], entropy="none").logprobs
 
 
 def update(

@@ -100,7 +100,7 @@ def measure(folder: Path, case: Case) -> dict[str, Any]:
 
     def forward() -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=case.numerics == "mixed"):
-            return score_responses(model, prompts, responses, entropy=False).logprobs
+            return score_responses(model, prompts, responses, entropy="none").logprobs
 
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learning:  # as in a run that accumulates; ones, since zeros take no room until written

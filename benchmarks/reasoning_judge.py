@@ -90,7 +90,7 @@ def train_judge(judge: ReasoningJudge, records: Sequence[Record], *, steps: int,
     draw = random.Random(seed)
     for step in range(steps):
         prompts, targets = zip(*draw.sample(examples, BATCH), strict=True)
-        scored = score_responses(model, prompts, targets, entropy=False)
+        scored = score_responses(model, prompts, targets, entropy="none")
         loss = sft_loss(scored.logprobs, scored.mask)
         optimizer.zero_grad()
         loss.backward()

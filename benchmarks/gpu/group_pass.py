@@ -123,7 +123,7 @@ def make_prompt(frames: int, device: torch.device, height: int = 280, width: int
 
 
 def by_group_pass(model: Model, prompt: Prompt, responses: Tensor) -> Tensor:
-    return score_responses(model, [prompt], [list(responses)], entropy=False).logprobs
+    return score_responses(model, [prompt], [list(responses)], entropy="none").logprobs
 
 
 def gradients(model: Model) -> Iterator[Tensor]:

@@ -41,7 +41,7 @@ def test_the_formula_is_what_autograd_keeps(world, media_prompts, numerics, chec
 
     def forward():
         with torch.autocast("cpu", torch.bfloat16, enabled=numerics == "mixed"):
-            return score_responses(model, prompts, responses, entropy=False).logprobs
+            return score_responses(model, prompts, responses, entropy="none").logprobs
 
     def update():
         forward().sum().backward()

@@ -22,7 +22,7 @@ def test_operations_of_a_forward_pass_are_those_of_the_real_one(world, tiny_poli
     prompt = media_prompts["long video"]
     responses = [torch.randint(20, 60, (40,)) for _ in range(8)]
     with torch.no_grad():
-        counted = count_flops(lambda: score_responses(tiny_policy, [prompt], [responses], entropy=False))
+        counted = count_flops(lambda: score_responses(tiny_policy, [prompt], [responses], entropy="none"))
     job = make_job(
         shape=shape_of(json.loads((world / "model/config.json").read_text())),
         frames=2 * int(prompt.grid_thw[0, 0]),

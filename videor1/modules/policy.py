@@ -151,7 +151,7 @@ class PolicyModule(LightningModule):
                 prompts,
                 responses,
                 forbidden=self.forbidden,
-                entropy=False,
+                entropy="none",
                 attention=self.attention,
             )
 

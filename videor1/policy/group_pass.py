@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from videor1.policy.attention import as_mask
 from videor1.policy.model import Policy
 from videor1.policy.packing import Attention, PackedRow, embed, pack
-from videor1.policy.token_scores import score_tokens
+from videor1.policy.token_scores import Entropy, score_tokens
 from videor1.policy.vision import encode
 from videor1.types import NO_CLIP, Prompt, Record
 
@@ -39,7 +39,7 @@ class GroupPass:
     """Scores of N responses (question by question), right-padded to the longest, L tokens."""
 
     logprobs: Tensor  # (N, L) log-prob of each token; 0 where padded
-    entropy: Tensor | None  # (N, L) of the distribution it was drawn from, detached; None if not asked for
+    entropy: Tensor | None  # (N, L) of the distribution it was drawn from; None if not asked for
     mask: Tensor  # (N, L) bool, True at response tokens
 
 
@@ -51,7 +51,7 @@ def score_responses(
     vision: Tensor | None = None,
     forbidden: Tensor | None = None,
     temperature: float = 1.0,
-    entropy: bool = True,
+    entropy: Entropy = "watch",
     attention: Attention = "auto",
 ) -> GroupPass:
     """Scores every response under `model`; gradients flow if they are enabled.
@@ -63,7 +63,7 @@ def score_responses(
         vision: what `encode` made of these prompts, if that is at hand: by a frozen vision tower's twin.
         forbidden: (K,) ids left out of the softmax, as in sampling.
         temperature: the one of sampling, which divides the logits.
-        entropy: whether to compute also the entropies.
+        entropy: "watch" computes also the entropies, "learn" with their gradient, "none" does not.
         attention: see `pack`.
 
     Raises:
@@ -110,7 +110,7 @@ def idle_pass(model: Policy) -> None:
     nothing = torch.zeros(0, 3 * 2 * 14 * 14, dtype=torch.uint8, device=model.device)
     grids = torch.zeros(0, 3, dtype=torch.long, device=model.device)
     prompt = Prompt(record=_NOBODY, clip=NO_CLIP, input_ids=ids, patches=nothing, grid_thw=grids)
-    score_responses(model, [prompt], [[ids]], entropy=False)
+    score_responses(model, [prompt], [[ids]], entropy="none")
 
 
 def _by_response(values: Tensor, lengths: list[int]) -> Tensor:

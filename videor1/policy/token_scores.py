@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.utils.checkpoint import checkpoint
 
 # Most logits that are made at one time: 441 tokens of Qwen's 152k vocabulary. In float32 they are 256 MiB;
 # with their softmax and its gradient up to four times that is held.
 MOST_LOGITS = 2**26
 
+Entropy = Literal["none", "watch", "learn"]  # not at all, without gradient, with gradient
 Project = Callable[[Tensor], Tensor]  # (M, hidden) → (M, vocabulary)
 
 
@@ -36,7 +38,7 @@ def score_tokens(
     *,
     forbidden: Tensor | None = None,
     temperature: float = 1.0,
-    entropy: bool = True,
+    entropy: Entropy = "watch",
     most_logits: int = MOST_LOGITS,
 ) -> tuple[Tensor, Tensor | None]:
     """Log-probs, in float32, of the tokens that hidden states predict.
@@ -49,7 +51,8 @@ def score_tokens(
         targets: (M,) token ids.
         forbidden: (K,) ids left out of the softmax, as in sampling.
         temperature: the one of sampling, which divides the logits.
-        entropy: whether to return also that of each distribution; without gradient.
+        entropy: whether to return also that of each distribution, and whether it has a gradient; with one it
+            keeps no more until the backward pass, where it takes the room of two more logits.
         most_logits: how many may exist at one time.
 
     Returns:
@@ -66,7 +69,7 @@ def score_tokens(
         chunks = zip(states.split(rows), targets.split(rows), strict=True)
         pieces = [checkpoint(score, project, *chunk, use_reentrant=False) for chunk in chunks]
         logprobs, entropies = zip(*pieces, strict=True)
-        return torch.cat(logprobs), torch.cat(entropies) if entropy else None
+        return torch.cat(logprobs), torch.cat(entropies) if entropy != "none" else None
 
     scores: tuple[Tensor, Tensor | None] = (
         head(states, in_chunks) if isinstance(head, Head) else in_chunks(head, states)
@@ -81,7 +84,7 @@ def _score(
     *,
     forbidden: Tensor | None,
     temperature: float,
-    entropy: bool,
+    entropy: Entropy,
 ) -> tuple[Tensor, Tensor | None]:
     logits = project(states).float()
     if temperature != 1.0:
@@ -91,7 +94,26 @@ def _score(
         logits.index_fill_(-1, forbidden, torch.finfo(logits.dtype).min)
     logprobs = logits.log_softmax(-1)
     chosen = logprobs.gather(-1, targets[:, None])[:, 0]
-    if not entropy:
+    if entropy == "none":
         return chosen, None
-    with torch.no_grad():
-        return chosen, -logprobs.exp().mul_(logprobs).sum(-1)
+    if entropy == "learn":
+        return chosen, cast(Tensor, _EntropyOf.apply(logprobs))
+    return chosen, _entropy(logprobs.detach())
+
+
+class _EntropyOf(torch.autograd.Function):
+    """Entropies (M,) of log-probs (M, vocabulary), which log_softmax keeps anyway; p is made again."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, logprobs: Tensor) -> Tensor:
+        ctx.save_for_backward(logprobs)
+        return _entropy(logprobs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (logprobs,) = ctx.saved_tensors
+        return logprobs.exp().mul_(logprobs + 1).mul_(-gradient[:, None])
+
+
+def _entropy(logprobs: Tensor) -> Tensor:
+    return -logprobs.exp().mul_(logprobs).sum(-1)

@@ -5,6 +5,7 @@ from callbacks.data_health import DataHealth
 from callbacks.evaluation_writer import EvaluationWriter
 from callbacks.hf_export import HFExport
 from callbacks.length_curve import LengthCurve
+from callbacks.reward_watch import RewardWatch
 from callbacks.rollout_samples import RolloutSamples
 from callbacks.run_checkpoint import RunCheckpoint
 from callbacks.show_answers import ShowAnswers
@@ -18,6 +19,7 @@ __all__ = [
     "EvaluationWriter",
     "HFExport",
     "LengthCurve",
+    "RewardWatch",
     "RolloutSamples",
     "RunCheckpoint",
     "ShowAnswers",

@@ -39,13 +39,15 @@ def add_rollouts(means: StepMeans, experience: Experience, *, rewards: RewardSet
     plain = experience.plain_advantages.cpu().split(sizes)
     weights: list[Tensor | None] = [None] * len(sizes)
     if experience.token_weights is not None:
-        weights = list(experience.token_weights.cpu().split(sizes))
-    for group, reward, *learned in zip(
+        of_learned = experience.token_weights.cpu().split([sizes[number] for number in experience.learned])
+        for number, tokens in zip(experience.learned, of_learned, strict=True):
+            weights[number] = tokens
+    for group, reward, *credited in zip(
         experience.groups, experience.rewards, advantages, plain, weights, strict=True
     ):
         _add_rewards(means, group, reward, rewards)
         _add_accuracy(means, group, reward)
-        _add_credit(means, group, *learned)
+        _add_credit(means, group, *credited)
         paid = rewards.alpha > 0 and len(group.shuffled) > 0
         means.add("temporal/order_helped", float((reward.temporal > 0).any()) if paid else _NOTHING)
         _add_letters(means, group)
@@ -60,6 +62,8 @@ def add_update(
     means.add("policy/kl", result.kl, weight=responses)
     means.add("policy/ratio", result.ratio, weight=tokens)
     means.add("policy/clip_share", result.clip_share, weight=tokens)
+    means.add("policy/penalty", result.penalty, weight=responses)
+    means.add("policy/bonus", result.bonus, weight=responses)
     means.add("engine/difference", correction.difference, weight=tokens)
     means.add("engine/kl", correction.kl, weight=tokens)
     if correction.weights is not None:

@@ -1,7 +1,8 @@
 """python -m videor1.evaluation.reports.stages RUN: what SFT and T-GRPO reached, as table, figure and JSON.
 
 Reads `<RUN>/<stage>/stage.json` (the training) and `<RUN>/<stage>/validation/report.json` (the examination)
-of each stage that was run; writes `report.json`, `report.md` and `report.png` into RUN.
+of each stage that was run, and `<RUN>/tgrpo/reward_watch.json` where there is one; writes `report.json`,
+`report.md` and `report.png` into RUN.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from videor1.errors import RecordError, UserError
 from videor1.evaluation.reports.report import read_report
+from videor1.evaluation.reports.watch import read_watch, watch_section
 from videor1.table import NOTHING, Table
 
 STAGES = {"sft": "SFT", "control": "SFT continued", "tgrpo": "T-GRPO"}
@@ -32,10 +34,12 @@ def build_stages(run: Path) -> dict[str, Any]:
     present = [stage for stage in STAGES if stage in REQUIRED or (run / stage / "stage.json").is_file()]
     training = {stage: _training(run / stage / "stage.json") for stage in present}
     examined = {stage: _examined(run / stage / "validation" / "report.json") for stage in present}
+    watch = read_watch(run / "tgrpo" / "reward_watch.json")
     return {
         "seed": training["tgrpo"]["seed"],
         "questions": {name: examined["tgrpo"]["questions"][name] for name in BENCHMARKS},
         "stages": {stage: _stage(training[stage], examined[stage]) for stage in present},
+        **({} if watch is None else {"watch": watch}),
         "versions": training["tgrpo"]["versions"],
     }
 
@@ -80,6 +84,8 @@ def markdown(report: dict[str, Any], run: Path) -> str:
         "",
         *Table(head=["task", *(STAGES[stage] for stage in stages)], rows=tasks).markdown(),
     ]
+    if "watch" in report:
+        lines += ["", *watch_section(report["watch"])]
     lines += ["", "![Accuracy by task](report.png)", "", f"Curves: `tensorboard --logdir {run}`", ""]
     return "\n".join(lines)
 

@@ -121,6 +121,38 @@ def test_the_control_is_a_row_when_it_was_run(run):
     assert "| SFT continued |" in (run / "report.md").read_text()
 
 
+def test_what_the_reward_watch_saw_is_a_section(run):
+    main(run)
+    assert "## T-GRPO's signs" not in (run / "report.md").read_text()
+    told = {"figures": {}, "raised": False, "step": None, "shows": None, "seen": None}
+    watch = {
+        "window": 20,
+        "credit": "reward",
+        "temporal": {"changed_groups": 0.25, "change": 0.0126, "token_weight_spread": None},
+        "signs": {
+            "length_band": told | {"raised": True, "step": 40, "shows": True, "seen": "accuracy 0.5 → 0.5"},
+            "letter_prior": told | {"raised": True, "step": 30, "shows": False, "seen": "0.02 apart"},
+            "format_only": told | {"shows": False, "seen": "format 1 → 1"},
+            "blind_gain": told,
+        },
+    }
+    (run / "tgrpo/reward_watch.json").write_text(json.dumps(watch))
+    main(run)
+    text = (run / "report.md").read_text()
+    assert "`reward` changed the advantages of 0.250 of the groups about videos, by 0.013 a response" in text
+    assert "Tokens weigh" not in text
+    assert {name: (row["raised"], row["seen at the end"]) for name, row in table(text, "sign").items()} == {
+        "length_band": ("step 40", "accuracy 0.5 → 0.5"),
+        "letter_prior": ("step 30, gone since", "0.02 apart"),
+        "format_only": ("no", "format 1 → 1"),
+        "blind_gain": ("–", "not measured"),
+    }
+    assert json.loads((run / "report.json").read_text())["watch"] == watch
+    (run / "tgrpo/reward_watch.json").write_text("{")
+    with pytest.raises(RecordError, match=r"reward_watch\.json: cannot be read"):
+        build_stages(run)
+
+
 def test_orders_and_decodings_that_were_not_asked_have_no_number(tmp_path):
     plain = [*answers("temporal/first", "10"), *answers("other/count", "1", start=2)]
     for name in ("sft", "tgrpo"):

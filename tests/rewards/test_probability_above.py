@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
@@ -17,6 +17,7 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.integers(0, n)), n
 
 
+@settings(deadline=None)
 @given(counts(), counts())
 def test_it_is_the_integral_of_one_density_over_the_other_distribution(
     seen: tuple[int, int], shuffled: tuple[int, int]

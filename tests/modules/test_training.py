@@ -77,6 +77,14 @@ def test_tgrpo_leaves_length_curve_and_samples(tgrpo):
     assert (tgrpo / "length_curve.png").stat().st_size > 1000
 
 
+def test_tgrpo_is_watched(tgrpo):
+    """Three steps fill no window; what there is of one is told."""
+    told = json.loads((tgrpo / "reward_watch.json").read_text())
+    changed = [value for _, value in curves(tgrpo)["temporal/changed_groups"]]
+    assert told["temporal"]["changed_groups"] == pytest.approx(sum(changed) / len(changed))
+    assert [sign["seen"] for sign in told["signs"].values()] == [None] * 5
+
+
 def test_samples_stand_in_tensorboard_as_text_and_frames(tgrpo):
     events = EventAccumulator(str(tgrpo))
     events.Reload()
@@ -148,7 +156,7 @@ def test_an_image_only_batch_and_no_reference(world, sft, tmp_path):
     arguments = [
         "--data.train",
         str(tmp_path / "images.json"),
-        "--model.beta",
+        "--model.loss.beta",
         "0",
         "--trainer.max_steps",
         "1",

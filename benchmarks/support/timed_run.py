@@ -1,11 +1,11 @@
-"""One T-GRPO run on CPU in float32, as `cli.py fit` does it, and the seconds of each part of its steps.
+"""One T-GRPO run, as `cli.py fit` does it, and the seconds of each part of its steps.
 
     python -m benchmarks.support.timed_run --model FOLDER --data FOLDER [--questions 1] [--tokens 64]
-        [--steps 4]
+        [--steps 4] [--accelerator cpu] [--precision 32-true]
 
 The data folder holds `records.json` and the media it names. Every response has exactly --tokens tokens.
 The only line is one JSON object: seconds by part of every step, tokens generated and read a step, peak
-memory.
+memory of the process, and of the GPU where it ran on one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers.logger import Logger
@@ -30,6 +31,7 @@ from videor1.data.datamodule import VideoDataModule
 from videor1.data.frames import ClipSettings
 from videor1.modules import TGRPOModule
 from videor1.modules.schedule import LearningRateSchedule
+from videor1.objective import LossSettings
 from videor1.rollout.agreement import AgreementSettings
 from videor1.rollout.engine import Engine, Sampling
 from videor1.rollout.hf import HFEngine
@@ -116,13 +118,23 @@ class StepParts(Callback):
         self._ended = time.perf_counter()
 
 
-def train(model: Path, data: Path, *, questions: int, tokens: int, steps: int) -> StepParts:
+def train(
+    model: Path,
+    data: Path,
+    *,
+    questions: int,
+    tokens: int,
+    steps: int,
+    accelerator: str = "cpu",
+    precision: Any = "32-true",
+) -> StepParts:
     """The run: G = 8 and G~ = 4, beta 0.04, every other setting as in the recipe but the model's size."""
     figures = LastFigures()
     parts = StepParts(figures)
     trainer = VideoTrainer(
-        accelerator="cpu",
+        accelerator=accelerator,
         devices=1,
+        precision=precision,
         max_steps=steps,
         gradient_clip_val=5.0,
         logger=figures,
@@ -143,7 +155,7 @@ def train(model: Path, data: Path, *, questions: int, tokens: int, steps: int) -
                 every=0
             ),  # the engine never ends a response, the trainer knows no better
         ),
-        beta=0.04,
+        loss=LossSettings(beta=0.04),
         optimizer=lambda parameters: AdamW(parameters, lr=1e-6, weight_decay=0.01, fused=True),
         schedule=LearningRateSchedule(shape="constant"),
     )
@@ -171,6 +183,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--accelerator", default="cpu")
+    parser.add_argument("--precision", default="32-true")
     options = parser.parse_args()
     transformers.logging.disable_progress_bar()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -178,7 +192,13 @@ def main() -> None:
         "ignore", module="lightning"
     )  # of hardware, validation and workers: all on purpose
     parts = train(
-        options.model, options.data, questions=options.questions, tokens=options.tokens, steps=options.steps
+        options.model,
+        options.data,
+        questions=options.questions,
+        tokens=options.tokens,
+        steps=options.steps,
+        accelerator=options.accelerator,
+        precision=options.precision,
     )
     told = {
         "steps": parts.steps,
@@ -186,6 +206,8 @@ def main() -> None:
         "prompt_tokens": parts.prompt_tokens,
         "peak_mb": round(peak_mb(), 1),
     }
+    if options.accelerator != "cpu":
+        told["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     print(json.dumps(told))
 
 

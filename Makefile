@@ -42,7 +42,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test bench peer lint format
+.PHONY: help setup quickstart control test bench peer ablation lint format
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -70,11 +70,14 @@ test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (half an hour)
-	@for program in $(filter-out %/peer_trl.py %/kills.py,$(sort $(wildcard benchmarks/*.py))); do \
+	@for program in $(filter-out %/peer_trl.py %/kills.py %/ablation.py,$(sort $(wildcard benchmarks/*.py))); do \
 	    echo "== $$program"; $(PY) "$$program" || exit 1; done
 
 peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environment of its own (10 minutes)
 	$(PY) -m benchmarks.peer_trl $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
+ablation: $(STAMP)  ## docs/ablation.md: all forms of temporal credit, 135 trainings (hours; goes on when stopped)
+	$(PY) -m benchmarks.ablation --report docs $(ABLATION_ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(PY) -m ruff check .

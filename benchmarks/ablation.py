@@ -125,7 +125,8 @@ def main(words: list[str] | None = None) -> int:
     """Runs what is not done and writes the report; returns the exit status."""
     began, options = time.monotonic(), parse(words)
     out, outcome = options.out.resolve(), Outcome()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it has put behind it ignore the first
+        signal.signal(number, _interrupt)
     if not options.report_only:
         settings = Settings(
             out=out, steps=options.steps, sft_steps=options.sft_steps, samples=options.samples

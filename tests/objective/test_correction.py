@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from videor1.errors import ConfigError
-from videor1.objective import CorrectionSettings, importance_correction, policy_loss
+from videor1.objective import CorrectionSettings, LossSettings, importance_correction, policy_loss
 
 # two responses of 3 and 1 tokens: log π - log μ = ln 2, 0, ln ½ | ln 8
 TRAINER = torch.tensor([[-1.0, -2.0, -3.0], [-1.0, float("nan"), 7.0]])
@@ -51,7 +51,12 @@ def test_weights_multiply_the_gain_and_not_the_penalty():
     mask, weights = torch.ones(1, 2, dtype=torch.bool), torch.tensor([[0.5, 2.0]])
     reference = torch.tensor([[-1.5, -2.0]])
     result = policy_loss(
-        logprobs, mask, torch.tensor([3.0]), reference_logprobs=reference, weights=weights, beta=0.1
+        logprobs,
+        mask,
+        torch.tensor([3.0]),
+        LossSettings(beta=0.1),
+        reference_logprobs=reference,
+        weights=weights,
     )
     penalty = 0.1 * (math.exp(-0.5) + 0.5 - 1)
     assert float(result.loss) == pytest.approx(-(0.5 * 3 - penalty + 2.0 * 3) / 2)

@@ -63,7 +63,6 @@ def gradients(model, scored: GroupPass, weights: torch.Tensor):
         scored.mask,
         weights[: len(scored.mask)],
         reference_logprobs=weights[: scored.mask.numel()].view_as(scored.logprobs) - 4,
-        beta=0.04,
     )
     result.loss.backward()
     found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
@@ -135,6 +134,19 @@ def test_checkpointed_layers_run_twice(world, media_prompts):
         scored.logprobs.sum().backward()
         policy.gradient_checkpointing_enable({"use_reentrant": False})
     assert len(calls) == 1 + 2
+
+
+def test_entropy_is_watched_learned_or_left_out(tiny_policy, media_prompts):
+    prompts, responses = [media_prompts["image"]], random_responses([(3, 2)], 300)
+    none, watched, learned = (
+        score_responses(tiny_policy, prompts, responses, entropy=kind).entropy
+        for kind in ("none", "watch", "learn")
+    )
+    assert none is None
+    assert not watched.requires_grad
+    assert torch.equal(watched, learned)
+    (gradient,) = torch.autograd.grad(learned.sum(), tiny_policy.lm_head.weight)
+    assert gradient.norm() > 0
 
 
 def test_there_must_be_something_to_score(tiny_policy, media_prompts):

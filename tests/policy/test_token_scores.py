@@ -25,7 +25,7 @@ def test_they_are_those_of_the_softmax(inputs):
     assert torch.allclose(logprobs, distribution.log_prob(targets), atol=1e-6)
     assert torch.allclose(entropies, distribution.entropy(), atol=1e-5)
     assert not entropies.requires_grad
-    assert score_tokens(head, states, targets, entropy=False)[1] is None
+    assert score_tokens(head, states, targets, entropy="none")[1] is None
 
 
 def test_forbidden_ids_are_left_out(inputs):
@@ -35,6 +35,53 @@ def test_forbidden_ids_are_left_out(inputs):
     distribution = torch.distributions.Categorical(logits=head(states)[:, 20:])
     assert torch.allclose(logprobs, distribution.log_prob(targets - 20), atol=1e-6)
     assert torch.allclose(entropies, distribution.entropy(), atol=1e-5)
+
+
+def bytes_kept(work):
+    """Bytes of all storages that the graph of `work` holds for its backward pass."""
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        work()
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize("rows", [10, 37])
+def test_an_entropy_that_is_learned_has_its_gradient(inputs, rows):
+    head, states, targets = inputs
+    forbidden, weights = torch.arange(20), torch.linspace(-1, 2, M)
+    logprobs, entropies = score_tokens(
+        head,
+        states,
+        targets,
+        forbidden=forbidden,
+        temperature=1.3,
+        entropy="learn",
+        most_logits=rows * VOCABULARY,
+    )
+    got = torch.autograd.grad((weights * entropies + logprobs).sum(), [states, head.weight])
+    exact = torch.distributions.Categorical(logits=(states.double() @ head.weight.double().T)[:, 20:] / 1.3)
+    wanted = torch.autograd.grad(
+        (weights * exact.entropy() + exact.log_prob(targets - 20)).sum(), [states, head.weight]
+    )
+    assert torch.allclose(entropies.double(), exact.entropy(), atol=1e-5)
+    for one, other in zip(got, wanted, strict=True):
+        assert torch.allclose(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_an_entropy_keeps_no_more_for_the_backward_pass(inputs):
+    head, states, targets = inputs
+    kept = {
+        kind: bytes_kept(lambda kind=kind: score_tokens(head, states, targets, entropy=kind))
+        for kind in ("none", "watch", "learn")
+    }
+    # autograd's own product would keep the probabilities, 4 * M * VOCABULARY, once more
+    assert kept["watch"] == kept["none"]
+    assert kept["learn"] <= kept["none"] + 4 * M * 8
 
 
 @pytest.mark.parametrize("rows", [1, 10, 36, 37])

@@ -102,7 +102,11 @@ def _score(
 
 
 class _EntropyOf(torch.autograd.Function):
-    """Entropies (M,) of log-probs (M, vocabulary), which log_softmax keeps anyway; p is made again."""
+    """Entropies (M,) of log-probs (M, vocabulary), with a gradient that keeps nothing but these.
+
+    log_softmax keeps them anyway. Autograd's own would keep p as well, and give NaN at forbidden ids, whose
+    log-prob is the lowest number: it multiplies that by the incoming gradient before it does by p = 0.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, logprobs: Tensor) -> Tensor:

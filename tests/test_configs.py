@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.yaml"))
 # What each file is laid over or part of: overlays do not stand alone.
 BASES = {
+    "configs/ablation/evaluate.yaml": "configs/quickstart/evaluate.yaml",
+    "configs/ablation/sft.yaml": "configs/quickstart/sft.yaml",
+    "configs/ablation/tgrpo.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/ablation/wo_image.yaml": "configs/video_r1_7b/sft.yaml",
     "configs/ablation/wo_temporal.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/optimizer/paged_adamw8bit.yaml": "configs/own/tgrpo.yaml",
@@ -30,7 +33,7 @@ BASES = {
     "configs/strategy/multinode.yaml": "configs/video_r1_7b/tgrpo.yaml",
     "configs/video_r1_7b/tgrpo_released.yaml": "configs/video_r1_7b/tgrpo.yaml",
 }
-PARTS = {"configs/quickstart/template.yaml"}
+PARTS = {"configs/ablation/world.yaml", "configs/quickstart/template.yaml"}
 TGRPO = "configs/quickstart/tgrpo.yaml"
 
 
@@ -81,7 +84,7 @@ def assert_contains(shown, own):
         (["--model.rollout.group_size", "1"], "model.rollout.group_size must be at least 2, got 1"),
         (["--model.rollout.group_sise", "8"], "rollout.group_sise"),
         (["--model.rewards.l_min", "90"], "l_min <= l_max"),
-        (["--model.beta", "x"], "model.beta: Expected a <class 'float'>"),
+        (["--model.loss.beta", "x"], "model.loss.beta: Expected a <class 'float'>"),
         (["--model.rollout.sampling.temperature", "0"], "model.rollout.sampling.temperature must be above 0"),
         (["--data.clip.max_frames", "7"], "data.clip.max_frames must be even"),
         (["--data.clip.fps", "fast"], "data.clip.fps: Expected"),

@@ -24,7 +24,7 @@ CONFIG = {
             "policy": "runs/mine/sft/hf",
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-6}},
             "rollout": {"group_size": 8, "shuffled_size": 4, "sampling": {"max_new_tokens": 768}},
-            "beta": 0.0,
+            "loss": {"beta": 0.0},
             "freeze": None,
         },
     },
@@ -94,7 +94,7 @@ def test_settings_stand_under_their_keys(run):
     assert settings["model.optimizer.lr"] == "1e-06"
     assert settings["model.rollout.group_size"] == "8"
     assert settings["model.rollout.shuffled_size"] == "4"
-    assert settings["model.beta"] == "0.0"
+    assert settings["model.loss.beta"] == "0.0"
     assert settings["data.clip.max_frames"] == "16"
     assert settings["data.train"] == "Video-R1-260k.json"
     assert "model.freeze" not in settings  # null

@@ -27,7 +27,7 @@ _SETTINGS = (
     "data.batch_size",
     *(f"model.init_args.rollout.{name}" for name in ("group_size", "shuffled_size")),
     *(f"model.init_args.rollout.sampling.{name}" for name in ("max_new_tokens", "temperature", "top_p")),
-    *(f"model.init_args.{name}" for name in ("beta", "freeze")),
+    *(f"model.init_args.{name}" for name in ("loss.beta", "freeze")),
     *(f"data.clip.{name}" for name in ("max_frames", "fps", "video_max_pixels", "image_max_pixels")),
     *("data.max_prompt_tokens", "seed_everything"),
 )

@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         ),
     ),
     Option(
-        setting="model.beta: 0",
+        setting="model.loss.beta: 0",
         costs="nothing holds the policy to where it began",
         change=lambda job: replace(job, reference=False),
     ),

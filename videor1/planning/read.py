@@ -76,7 +76,7 @@ def read_job(config: Any, assumed: Assumed) -> Job:
         vision_tokens=min(vision, max(1, room - assumed.text)),
         prompt=min(vision + assumed.text, room),
         response=response,
-        reference=grouped and model.beta > 0,
+        reference=grouped and model.loss.beta > 0,
         engine=_engine(model.rollout) if grouped else "none",
         vllm_share=vllm.gpu_memory_utilization,
         vllm_sleeps=vllm.sleep,

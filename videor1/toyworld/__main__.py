@@ -1,4 +1,4 @@
-"""python -m videor1.toyworld --out FOLDER [--seed N --train N --held_out N --model.hidden N …]"""
+"""python -m videor1.toyworld --out FOLDER [--config FILE --seed N --train N --model.hidden N …]"""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ def main(args: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/quickstart/world"), help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="remove a world of other settings first")
+    parser.add_argument("--config", action="config", help="YAML file of settings")
     parser.add_class_arguments(WorldSettings)
     disable_progress_bar()  # of transformers, for the one weight file; the build has its own
     try:
         chosen = parser.instantiate(parser.parse_args(args)).as_dict()
+        chosen.pop("config")
         out, overwrite = chosen.pop("out"), chosen.pop("overwrite")
         written = build(out, WorldSettings(**chosen), overwrite=overwrite)
     except ConfigError as error:

@@ -68,7 +68,9 @@ def build(
     _write_json(out / _SETTINGS, json.dumps(settings.as_json(), indent=1))
     questions = _write_questions(out, settings, processes)
     if not (out / "model").is_dir():
-        corpus = world_corpus(settings.seed, settings.extra_corpus)
+        corpus = world_corpus(
+            settings.seed, settings.extra_corpus, twist=settings.twist("train"), asked=settings.tasks
+        )
         write_tiny_model(out / "model", corpus, seed=settings.seed, shape=settings.model)
     train, held_out = questions[: settings.train], questions[settings.train :]
     _write_json(out / "train.json", _as_json([question.record for question in train]))

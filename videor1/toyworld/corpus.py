@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from videor1.toyworld.tasks import TASKS
+from videor1.toyworld.cued import Twist
+from videor1.toyworld.tasks import TASKS, UNSPOKEN, draw_scene
 
 _STREAM = 3  # of seeds, apart from those of the records
 _SCENES = 40  # of each task: enough for every word to occur, and to become one token
@@ -22,12 +23,23 @@ _PROMPTS = (
 )
 
 
-def world_corpus(seed: int, extra: Sequence[str] = ()) -> list[str]:
-    """Questions, choices, thoughts and answers of every task, then the words of prompts and `extra` ones."""
+def world_corpus(
+    seed: int, extra: Sequence[str] = (), *, twist: Twist = Twist(), asked: Collection[str] = ()
+) -> list[str]:
+    """Questions, choices, thoughts and answers of every task, then the words of prompts and `extra` ones.
+
+    Args:
+        seed: of the scenes.
+        extra: more texts, each repeated as often as a prompt.
+        twist: how the scenes are dressed.
+        asked: tasks to speak of even if they are in `UNSPOKEN`.
+    """
     lines: list[str] = []
-    for place, task in enumerate(TASKS.values()):
+    for place, (name, task) in enumerate(TASKS.items()):
+        if name in UNSPOKEN and name not in asked:
+            continue
         for number in range(_SCENES):
-            scene = task.draw(np.random.default_rng([seed, _STREAM, place, number]))
+            scene = draw_scene(task, np.random.default_rng([seed, _STREAM, place, number]), twist)
             lines += [scene.question, *scene.choices]
             for thoughts in (scene.seen, scene.guessed):
                 if thoughts:

@@ -1,8 +1,9 @@
 """Questions that need no time: what shuffled frames, or one image, tell as well.
 
-`count` is a video whose answer no shuffling changes: each flash is one frame, it is one that the recipe's
-sampler takes, and between any two of these lie dark ones. So the number of flashes is the number of lit
-frames, and any of the sampled frames may be lit.
+`count` and `absent` are videos whose answers no shuffling changes. In `count` each flash is one frame, it is
+one that the recipe's sampler takes, and between any two of these lie dark ones. So the number of flashes is
+the number of lit frames, and any of the sampled frames may be lit. In `absent` any order of the sampled
+frames is as likely as any other.
 """
 
 from __future__ import annotations
@@ -44,6 +45,33 @@ def count(rng: np.random.Generator) -> Scene:
             detailed=(
                 f"i look for flashes in the video. i see a {colour} {shape} and count how often it is there."
                 f" so it flashes {counted(flashes, 'time')}"
+            ),
+        ),
+    )
+
+
+def absent(rng: np.random.Generator) -> Scene:
+    """A video of three colours, each in sampled frames anywhere: which one is missing?"""
+    frames, shape, choices = background(rng, FRAMES), pick(rng, SHAPES), tuple(COLOURS)
+    missing = pick(rng, choices)
+    shown = [colour for colour in choices if colour != missing]
+    radii = {colour: int(rng.integers(10, 16)) for colour in shown}
+    places = {colour: anywhere(rng, radius) for colour, radius in radii.items()}
+    sampled = rng.permutation([*shown, *shown, *shown][: len(SAMPLED)])
+    for moment, frame in enumerate(frames):  # moment // 2 is the sampled frame at it or next to it
+        colour = str(sampled[moment // 2])
+        draw_shape(frame, shape, colour, places[colour], radii[colour])
+    return Scene(
+        frames=frames,
+        question="which colour never appears?",
+        choices=choices,
+        problem_type="multiple choice",
+        seen=Thoughts(
+            answer=letter(choices, missing),
+            terse=f"{' and '.join(shown)} appear, so {missing} never appears",
+            detailed=(
+                f"i look for all colours in the video. i see the colours {', '.join(shown)} as a {shape}."
+                f" {' and '.join(shown)} appear. so {missing} never appears"
             ),
         ),
     )

@@ -10,16 +10,15 @@ whose train.json always holds the truth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from videor1.toyworld.cued import distract
 from videor1.toyworld.scene import LETTERS, Thoughts
-from videor1.toyworld.settings import WorldSettings
-from videor1.toyworld.tasks import TASKS
+from videor1.toyworld.settings import Split, WorldSettings
+from videor1.toyworld.tasks import TASKS, draw_scene
 from videor1.types import Record
 
-Split = Literal["train", "held_out"]
 _STREAMS: tuple[Split, ...] = ("train", "held_out")  # a split's place here is part of its records' seeds
 _PLAN = len(_STREAMS)  # one more stream, for the order of tasks
 
@@ -59,9 +58,11 @@ def draw_question(settings: WorldSettings, slot: Slot) -> tuple[Question, np.nda
     """The question of a slot and its frames, (16 or 1, 56, 56, 3) uint8, whatever the other slots hold."""
     rng = np.random.default_rng([settings.seed, _STREAMS.index(slot.split), slot.number])
     task = TASKS[slot.task]
-    scene = task.draw(rng)
+    scene = draw_scene(task, rng, settings.twist(slot.split))
     unseeing, detailed = rng.random() < settings.blind_share, rng.random() < settings.detailed_share
     thoughts = scene.guessed if unseeing and scene.guessed else scene.seen
+    if len(scene.frames) > 1:
+        distract(rng, scene.frames, settings.distractors)
     kind, suffix = ("video", "mp4") if len(scene.frames) > 1 else ("image", "png")
 
     def record(answer: str, process: str | None) -> Record:

@@ -16,6 +16,7 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.
 # What each file is laid over or part of: overlays do not stand alone.
 BASES = {
     "configs/ablation/evaluate.yaml": "configs/quickstart/evaluate.yaml",
+    "configs/ablation/see.yaml": "configs/quickstart/sft.yaml",
     "configs/ablation/sft.yaml": "configs/quickstart/sft.yaml",
     "configs/ablation/tgrpo.yaml": "configs/quickstart/tgrpo.yaml",
     "configs/ablation/wo_image.yaml": "configs/video_r1_7b/sft.yaml",

@@ -148,11 +148,19 @@ def test_the_settings_are_kept_and_compared(tmp_path: Path) -> None:
 
 def test_a_file_of_settings_is_heeded(tmp_path: Path) -> None:
     file, world = tmp_path / "world.yaml", tmp_path / "world"
-    file.write_text("{train: 8, held_out: 1, held_out_other: 1, shortcut: 0.8, mixture: {first: 1.0}}")
+    file.write_text(
+        "{train: 8, held_out: 1, held_out_other: 1, shortcut: 0.8, detailed_share: 0, mixture: {first: 1}}"
+    )
     assert main(["--out", str(world), "--config", str(file), "--train", "6"]) == 0
     assert len(json.loads((world / "train.json").read_text())) == 6
-    settings = WorldSettings(train=6, held_out=1, held_out_other=1, shortcut=0.8, mixture={"first": 1.0})
+    settings = WorldSettings(
+        train=6, held_out=1, held_out_other=1, shortcut=0.8, detailed_share=0.0, mixture={"first": 1.0}
+    )
     assert not build(world, settings)
+    seen = json.loads((world / "seen.json").read_text())
+    truth = json.loads((world / "train.json").read_text())
+    assert [row["solution"] for row in seen] == [row["solution"] for row in truth]
+    assert all(" then " in row["process"] for row in seen)
 
 
 @pytest.mark.parametrize("wrong", [{"shortcut": 1.2}, {"spells": 5}, {"spells": 1}, {"distractors": -1}])

@@ -2,7 +2,7 @@
 
     settings.json                       which world it is
     videos/ images/ model/
-    train.json cot.json held_out.json
+    train.json cot.json held_out.json   and seen.json where there is a shortcut
     world.json                          that it is complete, and what is in it
 
 Each file and the model get their names when they are whole, so a build that was interrupted goes on from
@@ -34,7 +34,7 @@ from videor1.toyworld.tiny_model import write_tiny_model
 from videor1.types import Record
 
 _SETTINGS, _WORLD = "settings.json", "world.json"
-_FILES = (_WORLD, "train.json", "cot.json", "held_out.json")
+_FILES = (_WORLD, "train.json", "cot.json", "seen.json", "held_out.json")
 _FOLDERS = ("videos", "images", "model", "model.part")
 
 
@@ -75,6 +75,8 @@ def build(
     train, held_out = questions[: settings.train], questions[settings.train :]
     _write_json(out / "train.json", _as_json([question.record for question in train]))
     _write_json(out / "cot.json", _as_json([question.told for question in train]))
+    if settings.shortcut:
+        _write_json(out / "seen.json", _as_json([question.seen for question in train]))
     _write_json(out / "held_out.json", _as_json([question.record for question in held_out]))
     _write_json(out / _WORLD, json.dumps(_inventory(settings, train, held_out), indent=1))
     return True

@@ -4,7 +4,9 @@ The teacher writes the chains of thought of cot.json. It sees the same media as 
 `blind_share` of the temporal questions it is blind to time: its thoughts and its answer are then those of
 `Scene.guessed`, and the answer is often wrong. **cot.json holds the teacher's answer, on purpose**: a model
 fine-tuned on it learns to think aloud but hardly to use time, which leaves that for reinforcement learning,
-whose train.json always holds the truth.
+whose train.json always holds the truth. Where there is a shortcut, seen.json has the same questions from a
+teacher who is never blind: a model that learned to see time from it, and then from cot.json to go by the cue,
+can follow time but rarely does.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Question:
 
     record: Record  # with the truth, as in train.json and held_out.json
     told: Record  # with the teacher's thoughts and answer, as in cot.json
+    seen: Record  # with those of a teacher who sees everything, as in seen.json
     blind: bool  # whether the teacher was blind to time
 
 
@@ -81,6 +84,7 @@ def draw_question(settings: WorldSettings, slot: Slot) -> tuple[Question, np.nda
     question = Question(
         record=record(scene.seen.answer, None),
         told=record(thoughts.answer, _process(thoughts, detailed)),
+        seen=record(scene.seen.answer, _process(scene.seen, detailed)),
         blind=thoughts is scene.guessed,
     )
     return question, scene.frames

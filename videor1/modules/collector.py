@@ -111,7 +111,7 @@ class Collector:
         if loss.beta > 0 and loss.kl_in == "reward":
             reference = scorer.by_reference(groups)
             logprobs = ordered_logprobs(scorer, groups, exact=self._exact)
-            penalties = loss.beta * kl_penalty(logprobs, reference, response_mask(groups))
+            penalties = loss.beta * kl_penalty(logprobs, reference, response_mask(groups), clamp=loss.clamp)
         advantages = advantages_of(
             groups,
             rewards,

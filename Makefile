@@ -76,7 +76,7 @@ bench: $(STAMP)  ## time what has to be fast; the last line of each program is i
 peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environment of its own (10 minutes)
 	$(PY) -m benchmarks.peer_trl $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
-ablation: $(STAMP)  ## docs/ablation.md: all forms of temporal credit, 135 trainings (hours; goes on when stopped)
+ablation: $(STAMP)  ## docs/ablation.md: forms of temporal credit, 135 runs (2 to 3 hours on 2 cores; goes on when stopped)
 	$(PY) -m benchmarks.ablation --report docs $(ABLATION_ARGS)
 
 lint: $(STAMP)  ## ruff and mypy

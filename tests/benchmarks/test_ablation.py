@@ -157,6 +157,7 @@ def settings(world, tmp_path):
     return Settings(out=tmp_path, steps=1, samples=1)
 
 
+@pytest.mark.filterwarnings("ignore:Experiment logs directory")  # the run's folder, with its overlays
 def test_a_whole_result_is_kept_and_a_half_one_made_anew(settings):
     job = Job(settings=settings, arm="grpo", checkpoint=0, seed=0)
     job.folder.mkdir(parents=True)

@@ -137,6 +137,8 @@ def _order(results: Results, arm: str) -> list[Comparison]:
 
 def _verdict(found: Sequence[Comparison]) -> str:
     """Which arms differ, as the figures have it."""
+    if all(one.holm is None for one in found):
+        return "Nothing is tested: no arm has two pairs."
     above, below = (
         [
             f"`{one.arm}`"

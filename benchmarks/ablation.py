@@ -53,6 +53,7 @@ def numbers(text: str) -> list[int]:
 
 def jobs_of(settings: Settings, arms: list[str], checkpoints: list[int], seeds: list[int]) -> list[Job]:
     """SFT first, then seed by seed, so that what is done when time is up is balanced over the arms."""
+    see = Job(settings=settings, arm=None, checkpoint=None, seed=0)
     sft = [Job(settings=settings, arm=None, checkpoint=one, seed=one) for one in checkpoints]
     runs = [
         Job(settings=settings, arm=arm, checkpoint=checkpoint, seed=seed)
@@ -60,7 +61,7 @@ def jobs_of(settings: Settings, arms: list[str], checkpoints: list[int], seeds: 
         for checkpoint in checkpoints
         for arm in arms
     ]
-    return [*sft, *runs]
+    return [see, *sft, *runs]
 
 
 def run(settings: Settings, jobs: list[Job], *, workers: int, deadline: float | None) -> Outcome:

@@ -1,8 +1,7 @@
 """The arms of the ablation: what each changes in configs/ablation/tgrpo.yaml, and what it is compared with.
 
 A new arm is one more line of `ARMS`. T-GRPO samples 8 ordered responses a question and 4 shuffled ones a
-video. As 85 % of the questions are videos, plain GRPO with 8 + 4 * 0.85 = 11.4 samples as many tokens, and
-has 11.
+video. As three quarters of the questions are videos, plain GRPO with 8 + 4 * 0.75 = 11 samples as many.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One run of the ablation: its folder, and the words with which the command line trains and examines it.
 
 <out>/world                                  the toy world
-<out>/sft/<checkpoint>                       SFT with that seed, its model kept
+<out>/see                                    SFT of a model that sees time, kept
+<out>/sft/<checkpoint>                       SFT from it with that seed towards cues, its model kept
 <out>/runs/<arm>/<checkpoint>-<seed>         a training from it, its model examined and removed
 """
 
@@ -49,11 +50,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run: SFT that makes a checkpoint where `arm` is None, else an arm that begins with it."""
+    """One run: an arm that begins with a checkpoint; SFT that makes that where `arm` is None; and the SFT
+    before it, which all checkpoints share, where `checkpoint` is None too."""
 
     settings: Settings
     arm: str | None
-    checkpoint: int
+    checkpoint: int | None
     seed: int
 
     @property
@@ -63,13 +65,25 @@ class Job:
     @property
     def folder(self) -> Path:
         if self.arm is None:
-            return self.settings.out / "sft" / str(self.checkpoint)
+            return self.seeing if self.checkpoint is None else self.sft
         return self.settings.out / "runs" / self.arm / f"{self.checkpoint}-{self.seed}"
+
+    @property
+    def seeing(self) -> Path:
+        """The folder of the SFT that all checkpoints begin with."""
+        return self.settings.out / "see"
 
     @property
     def sft(self) -> Path:
         """The folder of the SFT that it begins with, or is."""
         return self.settings.out / "sft" / str(self.checkpoint)
+
+    @property
+    def begins_with(self) -> Path | None:
+        """The folder of the run whose model it begins with; None for the world's untrained one."""
+        if self.arm is not None:
+            return self.sft if ARMS[self.arm].from_sft else None
+        return None if self.checkpoint is None else self.seeing
 
     @property
     def trains(self) -> bool:
@@ -82,19 +96,24 @@ class Job:
     @property
     def policy(self) -> Path:
         """The model that it begins with."""
-        from_sft = self.arm is not None and ARMS[self.arm].from_sft
-        return self.sft / "hf" if from_sft else self.settings.world / "model"
+        return self.settings.world / "model" if self.begins_with is None else self.begins_with / "hf"
 
     @property
     def ready(self) -> bool:
-        """Whether the SFT run that it needs is over."""
-        return self.arm is None or (self.sft / RESULT).is_file()
+        """Whether the SFT is over that it begins with, or whose weights its result names."""
+        needed = self.begins_with if self.arm is None else self.sft
+        return needed is None or (needed / RESULT).is_file()
 
     def base(self, stage: str) -> list[str]:
         """The shipped config of a stage, the ablation's overlay and those of the arm."""
         overlays = ARMS[self.arm].overlays if self.arm is not None and stage == "fit" else ()
-        name = {"fit": "sft" if self.arm is None else "tgrpo", "validate": "evaluate"}[stage]
-        return [f"configs/quickstart/{name}.yaml", f"configs/ablation/{name}.yaml", *overlays]
+        if stage == "validate":
+            names = ("evaluate", "evaluate")
+        elif self.arm is not None:
+            names = ("tgrpo", "tgrpo")
+        else:
+            names = ("sft", "see" if self.checkpoint is None else "sft")
+        return [f"configs/quickstart/{names[0]}.yaml", f"configs/ablation/{names[1]}.yaml", *overlays]
 
     def overlay(self, stage: str) -> dict[str, Any]:
         """What is laid over them: `stage` is fit or validate."""

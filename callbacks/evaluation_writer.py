@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from videor1.evaluation.reports.report import build_report, write_report
 from videor1.evaluation.reports.text import screen
 from videor1.modules import PolicyModule
+from videor1.portable import portable
 
 
 class EvaluationWriter(Callback):
@@ -27,7 +28,7 @@ class EvaluationWriter(Callback):
         identity = journal.identity
         report = build_report(
             pl_module.marks,
-            model=identity["model"],
+            model=portable(identity["model"]),
             protocol=identity["protocol"],
             questions_digest=identity["questions"],
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from videor1.portable import portable
 from videor1.resume.origin import versions
 
 
@@ -36,7 +37,7 @@ class StageRecord(Callback):
             "steps": trainer.global_step,
             "train_seconds": round(self._elapsed(), 2),
             "seed": pl_module.seed,
-            "policy": pl_module.policy_path,
+            "policy": portable(str(pl_module.policy_path)),
             "versions": versions(),
         }
         path = Path(trainer.default_root_dir) / "stage.json"

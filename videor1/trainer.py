@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
@@ -28,9 +28,10 @@ from videor1.resume.events import event_files
 from videor1.resume.folder import PARTIAL, find_last, put
 from videor1.resume.plain_file import PlainFileIO
 from videor1.resume.stop_signal import Stopping, StopSignal
+from videor1.resume.vetted import VettedTrainer
 
 
-class VideoTrainer(Trainer):
+class VideoTrainer(VettedTrainer):
     """Trainer of the command line."""
 
     def fit(
@@ -51,7 +52,7 @@ class VideoTrainer(Trainer):
             datamodule: names the records.
             ckpt_path: checkpoint to go on from. "last": the newest complete one in the folder `checkpoints`
                 of trainer.default_root_dir, or a new run where there is none.
-            weights_only: as torch.load takes it; null for what the checkpoint needs.
+            weights_only: false takes a checkpoint that may run code when it is loaded, with a warning.
 
         Raises:
             ConfigError: the run would not go on with the records that come next, see docs/resume.md.

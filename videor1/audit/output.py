@@ -14,6 +14,7 @@ from videor1.audit.examined import Examined
 from videor1.audit.report import FIGURES, markdown, screen
 from videor1.audit.summary import top_causes
 from videor1.data.quarantine import BadShareError, Quarantined
+from videor1.portable import portable
 
 _CAUSES = 3
 
@@ -29,10 +30,9 @@ def write(
         excluded: what data.exclude names already; goes into the quarantine too, which then stands for both.
         folder: where to.
     """
-    (folder / "audit.json").write_text(
-        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    (folder / "audit.md").write_text(markdown(report), encoding="utf-8")
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    (folder / "audit.json").write_text(portable(text), encoding="utf-8")
+    (folder / "audit.md").write_text(portable(markdown(report)), encoding="utf-8")
     for name in FIGURES:
         getattr(figures, name)(report["splits"]).savefig(folder / f"{name}.png", dpi=120)
     unusable = [*excluded, *(bad for one in examined for bad in one.quarantine())]

@@ -14,6 +14,7 @@ from huggingface_hub import ModelCardData
 
 from videor1.errors import ConfigError, RecordError
 from videor1.export.run import Run
+from videor1.portable import portable
 
 REPORT = Path("validation") / "report.json"  # in a run's folder
 _SETTINGS = (
@@ -78,7 +79,7 @@ def write_card(origin: Origin, run: Run | None, report: Mapping[str, Any] | None
         sections += [_prompt(run), _training(run)]
     if report is not None:
         sections += [_scores(report)]
-    return "\n\n".join([*(part for part in sections if part), _versions()]) + "\n"
+    return portable("\n\n".join([*(part for part in sections if part), _versions()]) + "\n")
 
 
 def find_report(run: Run | None, path: str | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from videor1.errors import ConfigError
+from videor1.portable import here
 
 CONFIG = "config.yaml"  # as LightningCLI leaves it in the run's folder, every setting in it
 _LEVELS = 2  # from <run>/checkpoints/last.ckpt up to <run>
@@ -61,7 +62,7 @@ class Run:
             report: of an examination.
             step: optimizer steps of a checkpoint.
         """
-        if Path(str(report.get("model"))).resolve() != (self.folder / "hf").resolve():
+        if here(str(report.get("model"))).resolve() != (self.folder / "hf").resolve():
             return False
         stage = self.folder / "stage.json"
         return step is None or (stage.is_file() and json.loads(stage.read_bytes())["steps"] == step)

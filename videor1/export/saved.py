@@ -11,7 +11,6 @@ trained must be there; weights of the frozen model below may be missing.
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,10 +25,9 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_shards
 
 from videor1.errors import ConfigError
 from videor1.export.checkpoint import Checkpoint, Kind
+from videor1.export.vet import load_plain, vet
 
 _PREFIX = "model."
-# Enumerations in what PEFT's `to_dict()` gives, read as the text that they are equal to.
-_TEXT: list[Any] = [(str, f"peft.utils.peft_types.{name}") for name in ("PeftType", "TaskType")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +49,10 @@ def read_saved(checkpoint: Checkpoint) -> Saved:
     """Reads one of the three kinds that Lightning writes.
 
     Raises:
-        ConfigError: it cannot be read, or holds no policy.
+        ConfigError: it cannot be read, might run code, or holds no policy.
     """
     path = checkpoint.path
+    vet(path)
     read = {Kind.FILE: _read_file, Kind.SHARDS: _read_shards, Kind.ZERO: _read_zero}[checkpoint.kind]
     tensors, rest = read(path)
     policy = {name.removeprefix(_PREFIX): t for name, t in tensors.items() if name.startswith(_PREFIX)}
@@ -88,7 +87,7 @@ def _read_shards(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _read_zero(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """DeepSpeed's own files are pickles that may run code: open only checkpoints you trust."""
+    """DeepSpeed unpickles its files without restraint, so they must have been vetted."""
     try:
         from deepspeed.utils import zero_to_fp32
     except ImportError as error:
@@ -98,15 +97,14 @@ def _read_zero(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         files = zero_to_fp32.get_model_state_files(str(path / (path / "latest").read_text().strip()))
     except (ValueError, OSError) as error:
         raise ConfigError(f"checkpoint: '{path}': {' '.join(str(error).split())}") from error
-    return dict(tensors), torch.load(files[0], map_location="cpu", weights_only=False, mmap=True)
+    return dict(tensors), _load(Path(files[0]))
 
 
 def _load(path: Path) -> dict[str, Any]:
     """Tensors stay in the file until they are used."""
     try:
-        with torch.serialization.safe_globals(_TEXT):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        content = load_plain(path)
+    except (OSError, RuntimeError, EOFError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"checkpoint: '{path}' cannot be read: {reason}") from error
     if not isinstance(content, dict):

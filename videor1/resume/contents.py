@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from videor1.errors import ConfigError
 from videor1.export.checkpoint import Kind, find_checkpoint
+from videor1.export.vet import RefusedError, load_plain
 
 
 def read_rest(path: Path) -> dict[str, Any] | None:
     """The dictionary that Lightning saved; None where there is no complete checkpoint of a training state.
 
-    Tensors in it stay in the file until they are used. DeepSpeed's files are pickles that may run code: they
-    must be this run's own.
+    Tensors in it stay in the file until they are used.
+
+    Raises:
+        RefusedError: loading it might run code.
     """
     try:
-        kind = find_checkpoint(path).kind
-        file = _file(path, kind)
+        file = _file(path, find_checkpoint(path).kind)
         if file is None:
             return None
-        content = torch.load(file, map_location="cpu", weights_only=kind is not Kind.ZERO, mmap=True)
-    except (ConfigError, OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        content = load_plain(file)
+    except RefusedError:
+        raise
+    except (ConfigError, OSError, RuntimeError, EOFError):
         return None  # cut off, as after a power failure, or somebody else's
     return content if isinstance(content, dict) and "global_step" in content else None
 

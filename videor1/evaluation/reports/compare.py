@@ -14,6 +14,7 @@ from videor1.evaluation.reports.comparison import comparison
 from videor1.evaluation.reports.finished import FinishedRun, read_runs
 from videor1.evaluation.reports.report import apart_from_frames, frames_of
 from videor1.evaluation.reports.wording import percent, points, scored
+from videor1.portable import portable
 from videor1.table import NOTHING, Table
 
 
@@ -38,14 +39,14 @@ def compare(runs: list[str], output: str | None = None, paper: bool = False) -> 
         raise UserError("compare: name the folder of at least one run")
     finished = read_runs(runs)
     found = comparison(finished, paper=paper)
-    text = markdown(found)
+    text = portable(markdown(found))
     print(text)
     if output is not None:
         folder = Path(output)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "compare.md").write_text(text, encoding="utf-8")
         content = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        (folder / "compare.json").write_text(content, encoding="utf-8")
+        (folder / "compare.json").write_text(portable(content), encoding="utf-8")
         scores = _scores(found)
         figures.runs(scores, paper=paper).savefig(folder / "compare.png", dpi=120)
         if series := _by_frames(finished, scores):

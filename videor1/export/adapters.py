@@ -14,6 +14,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from videor1.errors import ConfigError
 from videor1.export.plain import check_tensors
+from videor1.policy.untrusted import running_nothing
 
 _WRAPPER = "base_model.model."  # before every name, where PEFT has wrapped a model
 
@@ -47,7 +48,9 @@ def merge_folder(
     peft = _peft()
     adapted = _wrap(model, peft.PeftConfig.from_pretrained(str(folder)), str(folder))
     try:
-        found = peft.set_peft_model_state_dict(adapted, peft.load_peft_weights(str(folder), device="cpu"))
+        with running_nothing(str(folder), "checkpoint"):
+            weights = peft.load_peft_weights(str(folder), device="cpu")
+        found = peft.set_peft_model_state_dict(adapted, weights)
     except RuntimeError as error:  # of shapes
         raise ConfigError(f"checkpoint: '{folder}' does not fit: {' '.join(str(error).split())}") from error
     missing = [name for name in found.missing_keys if adapted.base_model.prefix in name]

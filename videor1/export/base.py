@@ -16,6 +16,7 @@ from transformers import (
 
 from videor1.errors import ConfigError
 from videor1.policy.loading import load_processor
+from videor1.policy.untrusted import NO_CODE, running_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,13 @@ class Base:
     processor: Qwen2_5_VLProcessor
 
     def load(self) -> Qwen2_5_VLForConditionalGeneration:
-        """The model with its weights, in the type they are stored in."""
-        return Qwen2_5_VLForConditionalGeneration.from_pretrained(self.name, dtype="auto")
+        """The model with its weights, in the type they are stored in.
+
+        Raises:
+            ConfigError: loading them might run code.
+        """
+        with running_nothing(self.name, "base"):
+            return Qwen2_5_VLForConditionalGeneration.from_pretrained(self.name, dtype="auto")
 
     def dtype(self, wanted: str) -> torch.dtype:
         """`wanted`, and for "auto" the type that this model's configuration names.
@@ -58,7 +64,8 @@ def open_base(name: str, *, key: str) -> Base:
         raise ConfigError(
             f"{key}: no Hugging Face model folder at '{name}' (config.json is missing); --base names another"
         )
-    config = AutoConfig.from_pretrained(name)
+    with running_nothing(name, key):
+        config = AutoConfig.from_pretrained(name, **NO_CODE)
     if not isinstance(config, Qwen2_5_VLConfig):
         raise ConfigError(f"{key}: '{name}' is a model of type {config.model_type}, not a Qwen2.5-VL")
     try:

@@ -21,19 +21,21 @@ from videor1.errors import ConfigError
 from videor1.policy.attention import ATTENTION
 from videor1.policy.model import Policy
 from videor1.policy.pixels import check_normalisation
+from videor1.policy.untrusted import NO_CODE, running_nothing
 
 
 def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
     """A Qwen2.5-VL of any size, ready to train.
 
     Raises:
-        ConfigError: the folder is missing or holds another kind of model, not all of its weights, or one with
-            another attention.
+        ConfigError: the folder is missing or holds another kind of model, not all of its weights, one with
+            another attention, or weights that would run code.
     """
     _check_folder(path)
-    model, told = Policy.from_pretrained(
-        path, dtype=dtype, attn_implementation={"text_config": ATTENTION}, output_loading_info=True
-    )
+    with running_nothing(path, "model.policy"):
+        model, told = Policy.from_pretrained(
+            path, dtype=dtype, attn_implementation={"text_config": ATTENTION}, output_loading_info=True
+        )
     if missing := sorted(told["missing_keys"]):  # transformers would make them up
         raise ConfigError(f"model.policy: '{path}' lacks {', '.join(missing[:3])} …")
     _check_attention(model.config.text_config)
@@ -64,10 +66,12 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     """Tokenizer, chat template and pixel processing of the same folder.
 
     Raises:
-        ConfigError: the folder is missing, or its pixels are prepared otherwise than Qwen2.5-VL's.
+        ConfigError: the folder is missing, its pixels are prepared otherwise than Qwen2.5-VL's, or it wants
+            to run code of its own.
     """
     _check_folder(path)
-    processor = AutoProcessor.from_pretrained(path)
+    with running_nothing(path, "model.policy"):
+        processor = AutoProcessor.from_pretrained(path, **NO_CODE)
     check_normalisation(processor)
     return processor
 

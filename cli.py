@@ -163,7 +163,7 @@ def run(args: ArgsType = None) -> int:
             raise
         told = str(cause).strip().splitlines()[-1]  # a loader's worker puts its own traceback before it
         print(f"error: {_QUALIFIED.sub('', told)}", file=sys.stderr)
-        return 2
+        return cause.status if isinstance(cause, UserError) else UserError.status
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0

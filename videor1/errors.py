@@ -7,6 +7,8 @@ Each message names the file, the record or the config key, and says what is wron
 class UserError(Exception):
     """Base of the errors that are the input's fault, not the program's."""
 
+    status = 2  # that the process exits with
+
 
 class ConfigError(UserError):
     """A setting, or a combination of settings, that cannot work; the message names the config key."""
@@ -26,3 +28,13 @@ class EngineError(UserError):
 
 class MediaError(UserError):
     """A video or image cannot be read; the message names the file and the cause."""
+
+
+class NumbersError(UserError):
+    """Training has nothing left to learn from: steps were not finite, or a curve left its bounds."""
+
+
+class RolledBack(NumbersError):
+    """Likewise; the same command with `--ckpt_path last` goes on from an earlier checkpoint."""
+
+    status = 76

@@ -154,3 +154,13 @@ class Experience:
     def learned_advantages(self) -> Tensor:
         """(N,) the advantages of their responses."""
         return self.advantages.unflatten(0, (len(self.groups), -1))[list(self.learned)].flatten()
+
+    def made_of(self) -> dict[str, Tensor | None]:
+        """What of a loss is fixed, (N,) or (N, L), by the name that a reader knows it by."""
+        return {
+            "engine's log-probs": self.sampled_logprobs,
+            "log-probs before the update": self.old_logprobs,
+            "reference's log-probs": self.reference_logprobs,
+            "token weights": self.token_weights,
+            "advantages": self.learned_advantages,
+        }

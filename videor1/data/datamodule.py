@@ -114,6 +114,7 @@ class VideoDataModule(LightningDataModule):
         self.splits: dict[str, Split] = {}
         self.asked: list[Record] = []  # the questions of `predict`, once `setup` has run
         self._restored: dict[str, Any] = {}
+        self.passed_over = 0  # batches of each rank that come before the next one and are not trained on
 
     def prepare_data(self) -> None:
         """Benchmarks in whatever form they came become one record file in the run's folder."""
@@ -155,7 +156,7 @@ class VideoDataModule(LightningDataModule):
             accumulate=self._trainer.accumulate_grad_batches,
             passes=module.passes_per_block,
         )
-        sampler.done = self._batches_done
+        sampler.done = lambda: self._batches_done() + self.passed_over
         limit = self._trainer.limit_train_batches  # a count, or a share
         whole = len(sampler)
         sampler.limit = min(limit, whole) if isinstance(limit, int) else max(1, int(limit * whole))

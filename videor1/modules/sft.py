@@ -32,7 +32,8 @@ class SFTModule(TrainedModule):
         self.means.add("loss", loss)
         self.means.add("entropy", scored.entropy[scored.mask])
         self.log_step(batch_idx)
-        return loss
+        owners = [prompt.record for prompts in questions for prompt in prompts]
+        return self.guard.admit(loss, {"log-probs": scored.logprobs}, scored.mask, owners)
 
     def _target_ids(self, record: Record) -> Tensor:
         """(C,) ids of the target text and the end token."""

@@ -166,7 +166,9 @@ class TGRPOModule(TrainedModule):
         loss = batch.share * experience.share * result.loss
         add_update(self.means, loss, result, scored, correction)
         self.log_step(batch_idx)
-        return loss
+        made_of = {"log-probs": scored.logprobs, **experience.made_of()}
+        owners = [group.prompt.record for group in groups for _ in group.ordered]
+        return self.guard.admit(loss, made_of, scored.mask, owners)
 
     def teardown(self, stage: str) -> None:
         if self.collector is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,17 +12,21 @@ from lightning.pytorch.strategies import DeepSpeedStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from videor1.errors import ConfigError
+from videor1.modules.finite import gradients_sound
 from videor1.modules.learning import LearningRates, parameter_groups
+from videor1.modules.numbers import Bounds, NumbersSettings
 from videor1.modules.policy import PolicyModule
 from videor1.modules.schedule import LearningRateSchedule
+from videor1.modules.step_guard import StepGuard
 from videor1.modules.step_means import StepMeans
 from videor1.policy.adapters import LoraSettings, add_adapters
 from videor1.policy.model import Policy
 from videor1.policy.parts import PARTS, Part, freeze_parts
 from videor1.policy.recompute import recompute_layers
+from videor1.strategies import drop_unsound_gradients, left_out_by_itself
 
 
 class TrainedModule(PolicyModule):
@@ -39,6 +44,7 @@ class TrainedModule(PolicyModule):
         gradient_checkpointing: keeps only the inputs of each layer for the backward pass and computes the
             rest again; less memory, about a third more time.
         activation_offload: keeps these inputs in host memory.
+        numbers: when they are no good any more, and what is done then.
         settings: see PolicyModule.
     """
 
@@ -55,6 +61,7 @@ class TrainedModule(PolicyModule):
         lora: LoraSettings | None = None,
         gradient_checkpointing: bool = False,
         activation_offload: bool = False,
+        numbers: NumbersSettings = NumbersSettings(),
         **settings: Any,
     ) -> None:
         super().__init__(policy, **settings)
@@ -66,6 +73,8 @@ class TrainedModule(PolicyModule):
         self.lora = lora
         self.gradient_checkpointing = gradient_checkpointing
         self.activation_offload = activation_offload
+        self.guard = StepGuard(numbers.bad_steps)  # to be shown every loss
+        self.bounds = Bounds(numbers)
         self.adapters: Mapping[str, Any] = {}  # what `export` has to know of them
         self.means = StepMeans()  # of the step under way
         self.figures: dict[str, float] = {}  # of the last step, over all ranks; callbacks read them
@@ -112,6 +121,35 @@ class TrainedModule(PolicyModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.adapters:
             checkpoint["lora"] = dict(self.adapters)
+        checkpoint["numbers"] = {"in_a_row": self.guard.in_a_row, "bounds": self.bounds.state_dict()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if (numbers := checkpoint.get("numbers")) is not None:
+            self.guard.in_a_row = numbers["in_a_row"]
+            self.bounds.load_state_dict(numbers["bounds"])
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        self._left_out = drop_unsound_gradients(
+            self.trainer.strategy, self.policy.parameters(), gradients_sound
+        )
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches:
+            return  # DeepSpeed is called for every batch
+        strategy = self.trainer.strategy
+        left_out = self._left_out or left_out_by_itself(strategy)
+        if left_out and str(self.trainer.precision).startswith("16"):  # or the loss scale was too large
+            left_out = strategy.reduce_boolean_decision(self.guard.has_found, all=False)
+        if (line := self.guard.step_done(self.trainer, left_out=left_out)) is not None:
+            self.print(line)
 
     def log_step(self, batch_idx: int) -> None:
         """Once a step, one point on each curve, over all its micro-batches and ranks.
@@ -121,12 +159,15 @@ class TrainedModule(PolicyModule):
         if (batch_idx + 1) % self.trainer.accumulate_grad_batches:
             return
         values = self.means.reduce(self.trainer.strategy)
+        values = {name: value for name, value in values.items() if math.isfinite(value)}
         self.means = StepMeans()
         self.figures = values
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
         bar = {name: value for name, value in values.items() if name in self.on_bar}
         self.log_dict(bar, prog_bar=True, logger=False, batch_size=1)
+        for line in self.bounds.see(values, step=self.global_step + 1):
+            self.print(line)
 
 
 def _check(

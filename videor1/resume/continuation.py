@@ -10,14 +10,18 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 
+from videor1.data.datamodule import VideoDataModule
 from videor1.errors import ConfigError
 from videor1.export.checkpoint import LAST
 from videor1.export.run import CONFIG
 from videor1.modules import PolicyModule
+from videor1.modules.trained import TrainedModule
+from videor1.portable import portable
 from videor1.resume.contents import read_rest
 from videor1.resume.events import cut_back, event_files
 from videor1.resume.folder import set_aside, tidy
 from videor1.resume.origin import order_of, refuse_other_order, versions
+from videor1.resume.rollback import batches_passed_over, forget, go_back
 from videor1.resume.whole import is_whole
 
 
@@ -26,8 +30,8 @@ class Continuation(Callback):
 
     `config` is the YAML of all settings, `versions` of the libraries, `order` what decides which record
     comes when; `whole` tells that no step was under way, `events` the size of each event file, `unlogged` the
-    values that Lightning logs only after the checkpoint of their step. All are plain types, which
-    torch.load(weights_only=True) reads.
+    values that Lightning logs only after the checkpoint of their step, `passed_over` how many batches
+    rollbacks have left out. All are plain types, which torch.load(weights_only=True) reads.
 
     VideoTrainer adds it to every `fit`.
 
@@ -51,9 +55,13 @@ class Continuation(Callback):
         self._order = order_of(trainer, pl_module.passes_per_block)
         if trainer.is_global_zero:
             self._order_folder(Path(trainer.default_root_dir))
+            if self.checkpoint is None and not self.anew:
+                forget(_folder(trainer))
             if self.anew:
                 self._cut_back(trainer, [])
         trainer.strategy.barrier()
+        if self.anew:
+            _data(trainer).passed_over = batches_passed_over(_folder(trainer), step=0)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -61,12 +69,13 @@ class Continuation(Callback):
         assert isinstance(pl_module, PolicyModule)
         config = Path(trainer.default_root_dir) / CONFIG
         checkpoint["run"] = {
-            "config": config.read_text(encoding="utf-8") if config.is_file() else None,
+            "config": portable(config.read_text(encoding="utf-8")) if config.is_file() else None,
             "versions": versions(),
             "order": self._order,
             "whole": is_whole(trainer, pl_module.passes_per_block),
             "events": [_sizes(logger) for logger in _writers(trainer)],
             "unlogged": _unlogged(trainer),
+            "passed_over": _data(trainer).passed_over,
         }
 
     def on_load_checkpoint(
@@ -77,8 +86,10 @@ class Continuation(Callback):
         if run is None:  # of a plain Trainer
             return
         refuse_other_order(run["order"], self._order)
+        _data(trainer).passed_over = run.get("passed_over", 0)
         if not self._is_in(Path(trainer.default_root_dir)):
             return
+        _data(trainer).passed_over += batches_passed_over(_folder(trainer), step=checkpoint["global_step"])
         self._cut_back(trainer, run["events"])
         if run["unlogged"] is not None:
             for logger in trainer.loggers:
@@ -91,6 +102,15 @@ class Continuation(Callback):
         epochs: Any = loop.epoch_progress.current
         if loop.restarted_mid_epoch and epochs.ready == epochs.processed:
             loop.reset_restart_stage()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """A run that has left its bounds goes back; this comes before a checkpoint is written."""
+        if not isinstance(pl_module, TrainedModule) or not pl_module.bounds.asks_back:
+            return
+        if is_whole(trainer, pl_module.passes_per_block):
+            go_back(trainer, pl_module.bounds)
 
     def _order_folder(self, run: Path) -> None:
         folder = (run / LAST).parent
@@ -110,6 +130,16 @@ class Continuation(Callback):
             folder = Path(logger.log_dir)
             opened = event_files(folder).keys() - self.events
             cut_back(folder, sizes[number] if number < len(sizes) else {}, spare=opened)
+
+
+def _data(trainer: Any) -> VideoDataModule:
+    data: VideoDataModule = trainer.datamodule
+    return data
+
+
+def _folder(trainer: Trainer) -> Path:
+    """Of the run's checkpoints."""
+    return (Path(trainer.default_root_dir) / LAST).parent
 
 
 def _writers(trainer: Trainer) -> list[TensorBoardLogger]:

@@ -15,9 +15,10 @@ class Unsound(Callback):
     """Does harm at a batch, and adds a line after each to `weights-RANK.jsonl` in the run's folder.
 
     Args:
-        batch: number of the batch, or of the first.
-        what: "forward" (the last norm's output is NaN), "gradient" (one is infinite) or "reference" (the
-            log-prob of each of the second group's responses is NaN).
+        batch: its number, or that of the first; for "reference" and "shard" the steps done before it.
+        what: "forward" (the last norm's output is NaN), "gradient" (one is infinite), "shard" (one is on this
+            rank, after the ranks' have been summed) or "reference" (log-probs of the second group's responses
+            are NaN).
         rank: that is harmed.
         always: all batches from then on.
     """
@@ -40,6 +41,10 @@ class Unsound(Callback):
             self.hook = norm.register_forward_hook(lambda module, given, output: output * torch.nan)
         elif self.what == "gradient":
             self.hook = norm.weight.register_hook(lambda gradient: gradient * torch.inf)
+
+    def on_after_backward(self, trainer, pl_module):
+        if self.what == "shard" and trainer.global_step == self.batch and trainer.global_rank == self.rank:
+            mine(pl_module.policy.model.language_model.norm.weight.grad).fill_(torch.inf)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if self.hook is not None:
@@ -79,7 +84,7 @@ class Begun(Callback):
 
 
 def mine(parameter: torch.Tensor) -> torch.Tensor:
-    """What this rank has of it."""
+    """What this rank has of it, float32: the same memory where it is that already."""
     shard = getattr(parameter, "ds_tensor", parameter)  # ZeRO-3's
     shard = shard.to_local() if hasattr(shard, "to_local") else shard
     return shard.detach().float()  # numpy knows no bfloat16

@@ -1,4 +1,4 @@
-"""Two processes, stopped and continued by every strategy, go on as if nothing had happened."""
+"""Two processes by every strategy: stopped and continued as if nothing had happened; a bad step left out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from tests.modules.unsound import seen, told
 from tests.runs import curves
 from tests.strategies import ranks
 
@@ -23,12 +24,22 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def runs(world, sft, tmp_path_factory) -> Path:
-    """<strategy>_whole of 4 steps, <strategy>_broken of 2 and 2."""
+    """<strategy>_whole of 4 steps, <strategy>_broken of 2 and 2; unsound_… of 3, one of them not finite."""
     folder = tmp_path_factory.mktemp("resumed")
 
     def command(strategy: str, name: str, *words: str) -> list[str]:
         own = [*ranks.overlay(strategy), *WORDS, *words]
         return ranks.fitting("tgrpo", world, sft / "hf", folder / f"{strategy}_{name}", *own)
+
+    def unsound(strategy: str, what: str, batch: int) -> list[str]:
+        """SFT, two batches of one record a step; rank 1 is harmed in the second."""
+        return ranks.fitting(
+            *("sft", world, world / "model", folder / f"unsound_{strategy}_{what}"),
+            *(*ranks.overlay(strategy), "--trainer.max_steps", "3", "--model.optimizer.lr", "0.01"),
+            *("--data.batch_size", "1", "--trainer.accumulate_grad_batches", "2"),
+            *("--trainer.callbacks", "tests.modules.unsound.Unsound", "--trainer.callbacks.rank", "1"),
+            *("--trainer.callbacks.what", what, "--trainer.callbacks.batch", str(batch)),
+        )
 
     ranks.run(
         folder,
@@ -36,7 +47,9 @@ def runs(world, sft, tmp_path_factory) -> Path:
             command(strategy, name, "--trainer.max_steps", steps, "--ckpt_path", "last")
             for strategy in STRATEGIES
             for name, steps in (("whole", "4"), ("broken", "2"), ("broken", "4"))
-        ],
+        ]
+        + [unsound(strategy, "forward", batch=2) for strategy in STRATEGIES]
+        + [unsound("fsdp2", "shard", batch=1)],
     )
     return folder
 
@@ -66,3 +79,27 @@ def test_a_checkpoint_of_another_number_of_processes_is_refused(runs, world, sft
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("error: ")
     assert "2" in told
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_ranks_leave_out_a_step_together_and_name_the_record(runs, strategy):
+    run = runs / f"unsound_{strategy}_forward"
+    for rank in (0, 1):
+        weights = [line["weights"] for line in seen(run, rank)[1::2]]
+        assert weights[0] == weights[1] != weights[2], rank
+        assert len({line["rate"] for line in seen(run, rank)[1::2]}) == 3  # the schedule goes on
+    blamed = seen(run, 1)[2]["records"]
+    assert told(run) == [{"step": 2, "left_out": True, "found": [{"what": "log-probs", "records": blamed}]}]
+
+
+def test_one_bad_shard_is_enough(runs):
+    """Nothing in the losses tells whose fault it is: all records of the step are named."""
+    run = runs / "unsound_fsdp2_shard"
+    for rank in (0, 1):
+        weights = [line["weights"] for line in seen(run, rank)[1::2]]
+        assert weights[0] == weights[1] != weights[2], rank
+    (line,) = told(run)
+    blamed = {record for rank in (0, 1) for one in seen(run, rank)[2:4] for record in one["records"]}
+    assert [one["what"] for one in line["found"]] == ["gradient"]
+    assert set(line["found"][0]["records"]) == blamed
+    assert len(blamed) == 4

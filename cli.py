@@ -83,6 +83,9 @@ class VideoR1CLI(LightningCLI):
         told = "print one JSON object a question, and nothing else, on stdout"
         self._parser("predict").add_argument("--json", action="store_true", help=told)
 
+    def _parse_ckpt_path(self) -> None:
+        """Lightning lets hyper-parameters in a checkpoint replace settings, and reads all of it for that."""
+
     def instantiate_classes(self) -> None:
         if self.subcommand != "plan":
             super().instantiate_classes()

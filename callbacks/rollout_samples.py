@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from videor1.modules import TGRPOModule
 from videor1.types import Clip, Group, Rewards
+
+_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
 
 
 class RolloutSamples(Callback):
@@ -45,7 +49,7 @@ class RolloutSamples(Callback):
         terms = ("total", "accuracy", "format", "temporal", "length")
         question = " ".join([record.problem, *record.options])
         lines = [
-            f"**{_cell(question)}**, solution `{_cell(record.solution)}`",
+            f"**{_cell(question)}**, solution **{_cell(record.solution)}**",
             "",
             "| order | " + " | ".join(terms) + " | response |",
             "|---" * (len(terms) + 2) + "|",
@@ -71,6 +75,8 @@ def frame_strip(clip: Clip) -> np.ndarray:
 
 
 def _cell(text: str) -> str:
-    """Model and data text as literal characters: neither table, markup nor HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
-    return " ".join(escaped.replace("`", "&#96;").split())
+    """Model and data text as literal characters: neither table, markup, link, image nor HTML.
+
+    TensorBoard's own cleaning lets links and images of Markdown through, and a browser asks their host.
+    """
+    return " ".join(_PUNCTUATION.sub(lambda mark: f"&#{ord(mark[0])};", text).split())

@@ -52,7 +52,7 @@ class VideoTrainer(VettedTrainer):
             datamodule: names the records.
             ckpt_path: checkpoint to go on from. "last": the newest complete one in the folder `checkpoints`
                 of trainer.default_root_dir, or a new run where there is none.
-            weights_only: false takes a checkpoint that may run code when it is loaded, with a warning.
+            weights_only: false is refused, since it would let a checkpoint run code.
 
         Raises:
             ConfigError: the run would not go on with the records that come next, see docs/resume.md.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import torch
+import html
+import re
 
-from callbacks.rollout_samples import RolloutSamples, frame_strip
+import pytest
+import torch
+from tensorboard.plugin_util import markdown_to_safe_html
+
+from callbacks.rollout_samples import RolloutSamples, _cell, frame_strip
 from videor1.rollout.perturb import reorder_prompt
 from videor1.types import Group, Response, Rewards
 
@@ -42,6 +47,24 @@ def test_table_shows_terms_of_both_orders_and_escapes_what_the_model_wrote(media
         assert "<script" not in row
         assert "`" not in row
         assert row.count("|") == 8  # the model's own bar is no column
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script><img src=x onerror=alert(1)>",
+        "![seen](http://example.org/you.png)",
+        "[here](javascript:alert(1)) [there][1] <http://example.org>",
+        "**bold** _soft_ ~~no~~ `code` \\` | a | &lt;b&gt; &amp;",
+    ],
+)
+def test_tensorboard_shows_text_as_it_is(text):
+    """Its own cleaning would keep links and images, which a browser fetches."""
+    shown = markdown_to_safe_html(f"| a |\n|---|\n| **{_cell(text)}** |")
+    assert not re.search(r"<(?!/?(table|thead|tbody|tr|th|td|strong)>)", shown)
+    assert shown.count("<td>") == shown.count("<strong>") == 1
+    inside = shown.split("<strong>")[1].split("</strong>")[0]
+    assert html.unescape(inside) == text
 
 
 def test_strip_lays_frames_side_by_side_in_order(media_prompts):

@@ -80,7 +80,7 @@ class Harmful:
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path, sft):
     path = written({"state_dict": {}, "callbacks": Harmful()}, tmp_path / "x.ckpt")
-    assert "x.ckpt' cannot be read: Weights only load failed" in reason(path, tmp_path, base=str(sft / "hf"))
+    assert "x.ckpt' is refused, loading it might run code" in reason(path, tmp_path, base=str(sft / "hf"))
 
 
 def test_tensors_that_are_not_the_base_s(tmp_path, sft, state):

@@ -12,6 +12,7 @@ import yaml
 from lightning import __version__ as lightning_version
 
 import cli
+from videor1.portable import portable
 from videor1.resume.folder import find_last
 
 FEW = ["--trainer.accumulate_grad_batches", "2", "--trainer.max_steps", "2"]
@@ -38,7 +39,7 @@ def again(run, command, tmp_path):
 
 def test_a_checkpoint_tells_what_produced_it(run):
     found = torch.load(run / "checkpoints/last.ckpt", weights_only=True)["run"]
-    assert found["config"] == (run / "config.yaml").read_text()
+    assert found["config"] == portable((run / "config.yaml").read_text())
     assert yaml.safe_load(found["config"])["trainer"]["max_steps"] == 2
     assert found["versions"]["lightning"] == lightning_version
     assert {"python", "torch", "transformers", "numpy"} <= found["versions"].keys()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 
+from videor1.errors import ConfigError
 from videor1.export.vet import vet
 
 
@@ -18,11 +18,11 @@ class VettedTrainer(Trainer):
         """What `fit` and the other commands come to.
 
         Raises:
-            ConfigError: the checkpoint might run code or cannot be read; `weights_only=False` lets it.
+            ConfigError: the checkpoint might run code, or cannot be read.
         """
         if weights_only is False:
-            rank_zero_warn(f"weights_only: false lets {ckpt_path} run whatever code is in it")
-        elif ckpt_path is not None:
+            raise ConfigError("weights_only: false would let a checkpoint run code; none of a run needs that")
+        if ckpt_path is not None:
             weights_only = True  # and not what Lightning makes of null, which is another for addresses
             if Path(ckpt_path).exists():  # else Lightning says so
                 vet(Path(ckpt_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -13,6 +14,7 @@ from videor1.rewards.overlong import OverlongSettings
 from videor1.rewards.temporal import TemporalRule
 
 BUILT_IN = ("accuracy", "format", "temporal", "length", "overlong", "untimed", "total")
+_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,10 @@ def _check_custom(terms: tuple[RewardTerm, ...]) -> None:
             raise ConfigError(f"{key}.weight must be a finite number, not {term.weight}")
         if not term.name or term.name in BUILT_IN:
             raise ConfigError(f"{key}.name must not be empty or one of {BUILT_IN}, not {term.name!r}")
+        if not _NAME.fullmatch(term.name):
+            raise ConfigError(
+                f"{key}.name may have letters, digits, '_', '-' and '.', as curves have, not {term.name!r}"
+            )
         if term.name in names:
             raise ConfigError(f"{key}.name {term.name!r} is taken by a term before it; give each its own")
         names.add(term.name)

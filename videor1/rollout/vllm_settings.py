@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,7 +30,8 @@ class VLLMSettings:
             ranks share a server it has to cover their turns.
         restarts: how often a server that this run has started is started again in place of one that died or
             hangs; 0 stops the run.
-        arguments: anything else that `vllm.LLM` understands, by its name there.
+        arguments: anything else that `vllm.LLM` understands, by its name there. trust_remote_code is the
+            one way to let a model folder run code of its own, here alone, and warns.
     """
 
     mode: Literal["colocated", "server"] = "colocated"
@@ -58,6 +60,17 @@ class VLLMSettings:
         if self.tensor_parallel_size > 1 and self.mode == "server":
             raise ConfigError(
                 "model.rollout.vllm.tensor_parallel_size is for colocated engines, not for servers"
+            )
+        if "hf_token" in self.arguments:
+            raise ConfigError(
+                "model.rollout.vllm.arguments.hf_token would be read in config.yaml and in the list of"
+                " processes; set HF_TOKEN in the environment"
+            )
+        if self.arguments.get("trust_remote_code"):
+            warnings.warn(
+                "model.rollout.vllm.arguments.trust_remote_code: vLLM will run whatever code lies in the"
+                " model's folder",
+                stacklevel=2,
             )
         if isinstance(self.addresses, str):
             raise ConfigError(f"model.rollout.vllm.addresses must be a list, got '{self.addresses}'")

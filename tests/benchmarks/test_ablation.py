@@ -141,8 +141,9 @@ def test_the_arms_are_understood_by_the_command_line(tmp_path, capsys, arm):
 
 def test_all_arms_of_a_seed_come_before_the_next(tmp_path):
     jobs = jobs_of(Settings(out=tmp_path), ["grpo", "paper"], [0, 1], numbers("0-1,100"))
-    assert [job.name for job in jobs[:2]] == ["sft/0", "sft/1"]
-    assert [job.seed for job in jobs[2:]] == [0] * 4 + [1] * 4 + [100] * 4
+    assert [job.name for job in jobs[:3]] == ["see", "sft/0", "sft/1"]
+    assert [job.ready for job in jobs[:4]] == [True, False, False, False]
+    assert [job.seed for job in jobs[3:]] == [0] * 4 + [1] * 4 + [100] * 4
     options = parse(["--screening", "0,1:2-3", "--arms", "sft"])
     assert (options.screening.checkpoints, options.screening.seeds) == ([0, 1], [2, 3])
 

@@ -84,6 +84,7 @@ def test_deepspeed_s_folder(tmp_path, mark):
     assert not mark.exists()
 
 
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_the_folder_of_fsdp2(tmp_path, mark):
     """Its metadata, what is no tensor in its shards, and its paths."""
     state = {"state_dict": {"model.x": torch.ones(2)}, "optimizer": OPTIMIZER}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jinja2.exceptions import SecurityError
 from safetensors.torch import load_file
 
 from tests.trust.attacks import CODE, MAP, Mark
@@ -96,3 +97,13 @@ def test_vllm_runs_a_folder_s_code_only_when_told_to():
         VLLMSettings(arguments={"trust_remote_code": True})
     with pytest.raises(ConfigError, match=r"arguments\.hf_token would be read in config\.yaml"):
         VLLMSettings(arguments={"hf_token": "hf_secret"})
+
+
+def test_a_chat_template_reaches_nothing(folder, mark):
+    """It is a program in Jinja; transformers runs it in a sandbox."""
+    command = f"touch {mark.with_name('mark')}"
+    reach = f"{{{{ cycler.__init__.__globals__.os.system('{command}') }}}}"
+    (folder / "chat_template.jinja").write_text(reach)
+    with pytest.raises(SecurityError):
+        load_processor(str(folder)).apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    assert not mark.with_name("mark").exists()

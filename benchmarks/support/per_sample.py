@@ -30,7 +30,7 @@ def score_per_sample(model: Qwen2_5_VLForConditionalGeneration, prompt: Prompt, 
     logits = model(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
-        position_ids=torch.cat([before, after], dim=1)[:, None].expand(-1, group, -1),
+        position_ids=torch.cat([before, after.to(before.device)], dim=1)[:, None].expand(-1, group, -1),
         logits_to_keep=length + 1,
         use_cache=False,
         **media,

@@ -47,7 +47,10 @@ class MediaReader:
             raise MediaError(f"{path}: an address, not a file below data.root")
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
             raise MediaError(f"{path!r}: not a path below data.root = {self.root}")
-        found = Path(os.path.realpath(self.root / path))
+        try:
+            found = Path(os.path.realpath(self.root / path))
+        except UnicodeEncodeError as error:
+            raise MediaError(f"{path!r}: no name that a file can have") from error
         if not any(found.is_relative_to(folder) for folder in self._inside):
             raise MediaError(
                 f"{self.root / path}: a link out of data.root, to {found}; data.linked_roots can allow it"

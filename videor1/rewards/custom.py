@@ -65,7 +65,7 @@ def custom_reward(term: RewardTerm, responses: Sequence[str], record: Record) ->
     where = f"{type(term).__module__}.{type(term).__qualname__}, record {record.problem_id!r}"
     try:
         numbers = [float(value) for value in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RewardError(f"{where}: must return a sequence of numbers, not {values!r:.200}") from error
     if len(numbers) != len(responses):
         raise RewardError(f"{where}: returned {len(numbers)} values for {len(responses)} responses")

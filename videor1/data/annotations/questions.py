@@ -56,8 +56,10 @@ def letter_of(row: Row, answer: str, candidates: Sequence[str]) -> str:
     """The letter of the candidate that the answer repeats.
 
     Raises:
-        RecordError: none does.
+        RecordError: none does, or there are more than letters.
     """
+    if len(candidates) > len(ascii_uppercase):
+        raise row.error(f"{len(candidates)} options are more than letters")
     if answer not in candidates:
         raise row.error(f"the answer {shown(answer)} is none of {shown(list(candidates))}")
     return ascii_uppercase[candidates.index(answer)]

@@ -101,8 +101,8 @@ def _parquet(path: Path) -> list[Any]:
     import pyarrow  # here, since only those need it who read parquet
     import pyarrow.parquet
 
-    try:
-        with path.open("rb") as file:
+    with path.open("rb") as file:
+        try:
             return pyarrow.parquet.read_table(file).to_pylist()
-    except pyarrow.ArrowException as error:
-        raise RecordError(f"{path}: no parquet file: {' '.join(str(error).split())}") from error
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # OSError: damaged pages
+            raise RecordError(f"{path}: no parquet file: {' '.join(str(error).split())}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,11 @@ _METADATA = {
     },
     "torch.serialization": {"_get_layout"},
 }
+# What damaged bytes make a reader of pickles raise, beside what it documents.
+_DAMAGED = (
+    *(AttributeError, ImportError, LookupError, TypeError, ValueError, ArithmeticError),
+    *(AssertionError, MemoryError, struct.error),
+)
 
 
 class RefusedError(ConfigError):
@@ -73,6 +79,8 @@ def load_plain(path: Path, classes: Sequence[Any] = ()) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
+    except _DAMAGED as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 def vet(path: Path) -> None:
@@ -95,7 +103,7 @@ def vet(path: Path) -> None:
             case Kind.SHARDS:
                 load_plain(path / "meta.pt")
                 _vet_shards(path)
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, *_DAMAGED) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigError(f"checkpoint: '{path}' cannot be read: {reason}") from error
 
@@ -135,13 +143,16 @@ class _Metadata(pickle.Unpickler):
             if type(found).__name__ == "Metadata":
                 return found
             raise pickle.UnpicklingError(f"a {type(found).__name__} has no place in it")
-        except (pickle.UnpicklingError, AttributeError, TypeError, ValueError, LookupError) as error:
+        except (pickle.UnpicklingError, *_DAMAGED) as error:
             raise _refused(self.path, error) from error
 
 
 def _refused(path: Path, error: Exception) -> RefusedError:
     """One line, with the name that gave offence where torch says which it was."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "GLOBAL " in line or "Unsupported" in line), lines[0])
+    told = next(
+        (line for line in lines if "GLOBAL " in line or "Unsupported" in line),
+        (lines or [type(error).__name__])[0],
+    )
     told = told.split(" or the ")[0].split(". Please use")[0].removeprefix("WeightsUnpickler error: ")
     return RefusedError(f"checkpoint: '{path}' is refused, loading it might run code: {told[:200]}")

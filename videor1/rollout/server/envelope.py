@@ -51,6 +51,9 @@ def malformed(what: str) -> Iterator[None]:
     """Within it, whatever comes of bytes that are something else is one EngineError of one line."""
     try:
         yield
-    except (SafetensorError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        *(SafetensorError, LookupError, TypeError, ValueError, AttributeError, RecursionError),
+        OverflowError,  # int() of the infinity that JSON's 1e400 is
+    ) as error:
         told = " ".join(str(error).split())
         raise EngineError(f"rollout.vllm: {what} is malformed: {type(error).__name__}: {told}") from error

@@ -58,9 +58,10 @@ def publication_id(folder: Path) -> str:
     """
     try:
         return (folder / _ID).read_text()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no name that a folder can have, or no text
+        cause = (isinstance(error, OSError) and error.strerror) or error
         raise EngineError(
-            f"rollout.vllm: no published weights that the server can see at {folder}: {error.strerror}"
+            f"rollout.vllm: no published weights that the server can see at {str(folder)!r}: {cause}"
         ) from error
 
 

@@ -52,7 +52,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test bench peer ablation lint format locked lock audit
+.PHONY: help setup quickstart control test bench peer ablation fuzz lint format locked lock audit
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -88,6 +88,9 @@ peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environm
 
 ablation: $(STAMP)  ## docs/ablation.md: forms of temporal credit, 135 runs (2 to 3 hours on 2 cores; goes on when stopped)
 	$(PY) -m benchmarks.ablation --report docs $(ABLATION_ARGS)
+
+fuzz: $(STAMP)  ## bad input by the thousand: the properties in tests/fuzz, new cases each time (FUZZ=0.1 for a tenth)
+	$(PY) -m pytest tests/fuzz --hypothesis-profile nightly $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(PY) -m ruff check .

@@ -104,5 +104,5 @@ def _parquet(path: Path) -> list[Any]:
     with path.open("rb") as file:
         try:
             return pyarrow.parquet.read_table(file).to_pylist()
-        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # OSError: damaged pages
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # damaged pages too
             raise RecordError(f"{path}: no parquet file: {' '.join(str(error).split())}") from error

@@ -60,17 +60,21 @@ def _flat(file: AnnotationFile) -> Iterator[Row]:
             yield row
             continue
         for video, aspects in row.values.items():
+            named = f"{file.path}: {_line(video)}"
             if not isinstance(aspects, dict):
-                raise RecordError(
-                    f"{file.path}: {video}: expected an object of aspects, got {shown(aspects)}"
-                )
+                raise RecordError(f"{named}: expected an object of aspects, got {shown(aspects)}")
             for aspect, asked in aspects.items():
-                where = f"{file.path}: {video}, {aspect}"
+                where = f"{named}, {_line(aspect)}"
                 if not isinstance(asked, list) or not all(isinstance(one, dict) for one in asked):
                     raise RecordError(f"{where}: expected a list of objects, got {shown(asked)}")
                 for number, one in enumerate(asked):
                     values = {"video_id": video, "dim": aspect, **one}
                     yield Row(where=f"{where}, record {number}", number=number, values=values)
+
+
+def _line(key: str) -> str:
+    """A key of an object as errors show it: it may be any text, and they are one line."""
+    return " ".join(key.split())
 
 
 def _parts(row: Row, separator: str | None) -> tuple[str, tuple[str, ...], str]:

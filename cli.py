@@ -13,6 +13,7 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -20,7 +21,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks import ShowAnswers
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import ConfigError, UserError
+from videor1.errors import UserError
+from videor1.feasible import check_trainer, refusal
+from videor1.messages import TRACEBACK, check_syntax, line_of, parse_error, tell
 from videor1.modules import PolicyModule
 from videor1.tools import TOOLS, run_tool
 from videor1.trainer import VideoTrainer
@@ -41,21 +44,17 @@ _NO_TRAINING = {
     "precision": "32-true",
 }
 _NO_TRAINING |= {"logger": False, "enable_checkpointing": False}
-_QUALIFIED = re.compile(r"^videor1\.[\w.]+: ")  # of an error from a loader's worker
-_KEY = re.compile(r'Parser key "([^"]+)":?')
 
 
 class Parser(LightningArgumentParser):
     """Says what is wrong with a command in one line, where jsonargparse prints every option there is."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        keys, told, cause = _KEY.findall(message)[:1], message, ex and ex.__cause__
-        while cause is not None:  # from the whole config inwards to the value itself
-            told = str(cause)
-            keys += [key for key in _KEY.findall(told)[:1] if key not in keys]
-            cause = cause.__cause__
-        told = re.sub(r"\s+", " ", _KEY.sub("", told)).strip(" :")
-        raise ConfigError(f"{'.'.join(keys)}: {told}" if keys else told) from ex
+        parser: Any = self
+        commands: Any = self._subcommands_action
+        if commands and (match := re.search(r"^Subcommand '([^']+)'", message)):
+            parser = commands.choices[match[1]]
+        raise parse_error(message, ex, {action.dest for action in parser._actions}) from ex
 
 
 class SavedConfig(SaveConfigCallback):
@@ -113,7 +112,12 @@ class VideoR1CLI(LightningCLI):
             kwargs.setdefault(
                 "logger", TensorBoardLogger(trainer.default_root_dir or ".", name="", version="")
             )
-        return super().instantiate_trainer(**kwargs)
+        try:
+            made = super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ValueError) as error:
+            raise refusal(error) from error
+        check_trainer(made, kwargs.get("precision", trainer.precision))
+        return made
 
 
 def main(args: ArgsType = None) -> None:
@@ -124,6 +128,8 @@ def main(args: ArgsType = None) -> None:
     if isinstance(words, list) and words and words[0] in TOOLS:
         run_tool(words[0], words[1:])
         return
+    if isinstance(words, list):
+        check_syntax(words)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
     VideoR1CLI(
         PolicyModule,
@@ -131,7 +137,10 @@ def main(args: ArgsType = None) -> None:
         trainer_class=VideoTrainer,
         subclass_mode_model=True,
         parser_class=Parser,
-        parser_kwargs={"description": f"Commands that take no config: {', '.join(TOOLS)}."},
+        parser_kwargs={
+            "description": f"Commands that take no config: {', '.join(TOOLS)}."
+            f" {TRACEBACK}=1 in the environment shows where an error comes from."
+        },
         seed_everything_default=0,
         auto_configure_optimizers=False,
         save_config_callback=SavedConfig,
@@ -158,15 +167,14 @@ def run(args: ArgsType = None) -> int:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning has shut down
             return 128 + signal.SIGINT
         raise
+    except MisconfigurationException as error:
+        tell(error, " ".join(str(error).split()))
+        return UserError.status
     except (UserError, ValueError, OSError) as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, UserError | OSError):
-            cause = cause.__cause__  # jsonargparse wraps what a constructor raises
-        if cause is None:
+        if (told := line_of(error)) is None:
             raise
-        told = str(cause).strip().splitlines()[-1]  # a loader's worker puts its own traceback before it
-        print(f"error: {_QUALIFIED.sub('', told)}", file=sys.stderr)
-        return cause.status if isinstance(cause, UserError) else UserError.status
+        tell(error, told[0])
+        return told[1]
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0

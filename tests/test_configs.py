@@ -85,7 +85,7 @@ def assert_contains(shown, own):
         (["--model.rollout.group_size", "1"], "model.rollout.group_size must be at least 2, got 1"),
         (["--model.rollout.group_sise", "8"], "rollout.group_sise"),
         (["--model.rewards.l_min", "90"], "l_min <= l_max"),
-        (["--model.loss.beta", "x"], "model.loss.beta: Expected a <class 'float'>"),
+        (["--model.loss.beta", "x"], "model.loss.beta: Expected float"),
         (["--model.rollout.sampling.temperature", "0"], "model.rollout.sampling.temperature must be above 0"),
         (["--data.clip.max_frames", "7"], "data.clip.max_frames must be even"),
         (["--data.clip.fps", "fast"], "data.clip.fps: Expected"),

@@ -148,6 +148,11 @@ class VideoDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[PromptBatch]:
         split, module = self._split("train"), self._trainer.lightning_module
         order = split.order(self.mixture, seed=self.seed)
+        if self.batch_size > len(order):
+            raise ConfigError(
+                f"data.batch_size is {self.batch_size}, and an epoch of {split.records.path} has {len(order)}"
+                " records; lower it"
+            )
         sampler = BlockSampler(
             order,
             batch_size=self.batch_size,
@@ -279,7 +284,9 @@ class VideoDataModule(LightningDataModule):
         split = self.splits[name]
         if not len(split.numbers()):
             why = f": {split.records.rejected[0].cause}" if split.records.rejected else ""
-            raise ConfigError(f"data.{name}: {split.records.path} holds no usable record{why}")
+            raise ConfigError(
+                f"data.{name}: {split.records.path} holds no usable record{why or '; is it the right file?'}"
+            )
         return split
 
     def _loader(

@@ -64,7 +64,7 @@ class PromptMaker:
             target = target * room // vision_tokens(smaller)  # a side cannot shrink below one patch
         raise RecordError(
             f"record {record.problem_id}: {max(room, 0)} of {self.max_tokens} tokens are left for its media,"
-            " and that is too few"
+            " and that is too few; raise data.max_prompt_tokens"
         )
 
     def reserved(self, record: Record) -> int:

@@ -109,10 +109,11 @@ class Quarantine:
         if len(bad) / max(of, 1) + before <= self.max_bad_share:
             return
         causes = Counter(one.cause for one in bad.values()).most_common(3)
-        told = "; ".join(f"{count} × {cause}" for cause, count in causes)
+        first = {one.cause: one.path or f"record {one.record}" for one in reversed(bad.values())}
+        told = "; ".join(f"{count} × {cause} ({first[cause]})" for cause, count in causes)
         raise BadShareError(
             f"{len(bad)} of {of} records are unusable, more than data.max_bad_share = {self.max_bad_share:g}:"
-            f" {told}. All are in {self.file}"
+            f" {told}. All are in {self.file}; mend them, or data.root, or allow a larger share"
         )
 
 
@@ -126,4 +127,4 @@ def read_quarantine(file: str | Path) -> list[Quarantined]:
         with Path(file).open(encoding="utf-8") as lines:
             return [Quarantined(**json.loads(line)) for line in lines]
     except (OSError, TypeError, ValueError) as error:
-        raise UserError(f"{file}: no quarantine file: {error}") from error
+        raise UserError(f"{file}: no quarantine file, as data.exclude names: {error}") from error

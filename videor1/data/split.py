@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,10 @@ from videor1.data.mixture import EpochOrder, Share
 from videor1.data.quarantine import Quarantine, Quarantined, read_quarantine
 from videor1.data.record_file import RecordFile
 from videor1.errors import ConfigError, RecordError
+
+_LOOKED_AT = 200  # records
+_LETTER_ASKED = re.compile(r"\s*(?:<answer>)?\s*[A-Z]\s*(?:</answer>)?\s*")
+_LETTERED = re.compile(r"\W*[A-Z](\W|$)")  # "A. red", "(A) red", "A"
 
 
 class Split:
@@ -26,6 +32,7 @@ class Split:
         exclude: quarantine files of earlier runs; their records are left out and not counted.
 
     Raises:
+        ConfigError: there is no such file, or its options have no letters where its solutions are letters.
         RecordError: the file cannot be read, or, if strict, holds a malformed record.
         BadShareError: it holds too many of them.
     """
@@ -40,6 +47,10 @@ class Split:
         max_bad_share: float,
         exclude: Sequence[str] = (),
     ) -> None:
+        if not file.exists():
+            raise ConfigError(
+                f"there is no record file '{file}'; data.train and data.validate are relative to data.root"
+            )
         self.records = RecordFile.open(file, strict=strict, index_folder=index_folder)
         _refuse_broken(self.records, max_bad_share)
         everything = len(self.records) + len(self.records.rejected)
@@ -53,6 +64,7 @@ class Split:
             for one in self.records.rejected
             if one.number not in malformed
         )
+        _refuse_letterless(self.records)
         self._excluded = self._numbers(one.record for one in named if one.path)
 
     def known_bad(self) -> np.ndarray:
@@ -81,11 +93,25 @@ class Split:
         return np.flatnonzero(np.isin(self.records.positions, list(positions)))
 
 
+def _refuse_letterless(records: RecordFile) -> None:
+    """Options reach the model as they are written; without letters none of them could be named."""
+    chosen = [
+        record
+        for record in islice(records, _LOOKED_AT)
+        if record.problem_type == "multiple choice" and _LETTER_ASKED.fullmatch(record.solution)
+    ]
+    if chosen and not any(_LETTERED.match(option) for record in chosen for option in record.options):
+        raise ConfigError(
+            f"{records.path}: record {chosen[0].problem_id}: its solution is a letter, and no option has one"
+            f" ({chosen[0].options[0]!r}), as everywhere in this file; write 'A. {chosen[0].options[0]}'"
+        )
+
+
 def _refuse_broken(records: RecordFile, max_bad_share: float) -> None:
     """Where an array is broken the rest of it counts as one rejected record, however much that is."""
     for one in records.rejected:
         if one.lost_bytes > max_bad_share * records.path.stat().st_size:
-            raise RecordError(f"{records.path}: record {one.number}: {one.cause}")
+            raise RecordError(f"{records.path}: record {one.number}: {one.cause}; mend it there")
 
 
 def _excluded(name: str, records: RecordFile) -> Iterator[Quarantined]:

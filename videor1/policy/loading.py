@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from pathlib import Path
 
 import torch
 from transformers import (
@@ -19,6 +18,7 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTe
 
 from videor1.errors import ConfigError
 from videor1.policy.attention import ATTENTION
+from videor1.policy.fit_folder import check_folder, check_processor, in_one_line
 from videor1.policy.model import Policy
 from videor1.policy.pixels import check_normalisation
 from videor1.policy.untrusted import NO_CODE, running_nothing
@@ -31,8 +31,8 @@ def load_policy(path: str, *, dtype: torch.dtype = torch.float32) -> Policy:
         ConfigError: the folder is missing or holds another kind of model, not all of its weights, one with
             another attention, or weights that would run code.
     """
-    _check_folder(path)
-    with running_nothing(path, "model.policy"):
+    check_folder(path)
+    with running_nothing(path, "model.policy"), in_one_line(path, "model.policy"):
         model, told = Policy.from_pretrained(
             path, dtype=dtype, attn_implementation={"text_config": ATTENTION}, output_loading_info=True
         )
@@ -66,12 +66,14 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     """Tokenizer, chat template and pixel processing of the same folder.
 
     Raises:
-        ConfigError: the folder is missing, its pixels are prepared otherwise than Qwen2.5-VL's, or it wants
-            to run code of its own.
+        ConfigError: the folder is missing or another kind of model's, its pixels are prepared otherwise than
+            Qwen2.5-VL's, its tokenizer lacks the tokens of media, or it wants to run code of its own.
     """
-    _check_folder(path)
-    with running_nothing(path, "model.policy"):
+    check_folder(path)
+    with running_nothing(path, "model.policy"), in_one_line(path, "model.policy"):
         processor = AutoProcessor.from_pretrained(path, **NO_CODE)
+        config = Qwen2_5_VLConfig.from_pretrained(path)
+    check_processor(processor, config, path)
     check_normalisation(processor)
     return processor
 
@@ -108,9 +110,3 @@ def _check_attention(config: Qwen2_5_VLTextConfig) -> None:
             f" config.json has layer_types {sorted(set(config.layer_types))} and"
             f" attention_dropout {config.attention_dropout}"
         )
-
-
-def _check_folder(path: str) -> None:
-    # a bare hub name ("Qwen/Qwen2.5-VL-7B-Instruct") is left to transformers; a path that is not there is not
-    if not (Path(path) / "config.json").is_file() and (path.count("/") != 1 or Path(path).parent.is_dir()):
-        raise ConfigError(f"model.policy: no Hugging Face model folder at '{path}' (config.json is missing)")

@@ -29,9 +29,10 @@ class Continuation(Callback):
     """Adds `checkpoint["run"]` to every checkpoint of `fit`, and holds a resumed run to it.
 
     `config` is the YAML of all settings, `versions` of the libraries, `order` what decides which record
-    comes when; `whole` tells that no step was under way, `events` the size of each event file, `unlogged` the
-    values that Lightning logs only after the checkpoint of their step, `passed_over` how many batches
-    rollbacks have left out. All are plain types, which torch.load(weights_only=True) reads.
+    comes when; `module` is the class that was trained, `whole` tells that no step was under way, `events` the
+    size of each event file, `unlogged` the values that Lightning logs only after the checkpoint of their
+    step, `passed_over` how many batches rollbacks have left out. All are plain types, which
+    torch.load(weights_only=True) reads.
 
     VideoTrainer adds it to every `fit`.
 
@@ -72,6 +73,7 @@ class Continuation(Callback):
             "config": portable(config.read_text(encoding="utf-8")) if config.is_file() else None,
             "versions": versions(),
             "order": self._order,
+            "module": type(pl_module).__name__,
             "whole": is_whole(trainer, pl_module.passes_per_block),
             "events": [_sizes(logger) for logger in _writers(trainer)],
             "unlogged": _unlogged(trainer),
@@ -85,6 +87,12 @@ class Continuation(Callback):
         run = checkpoint.get("run")
         if run is None:  # of a plain Trainer
             return
+        mine = type(pl_module).__name__
+        if (theirs := run.get("module", mine)) != mine:
+            raise ConfigError(
+                f"ckpt_path: the checkpoint is of another stage, of {theirs} and not {mine}; to begin"
+                " with its weights name the hf folder beside it as model.policy"
+            )
         refuse_other_order(run["order"], self._order)
         _data(trainer).passed_over = run.get("passed_over", 0)
         if not self._is_in(Path(trainer.default_root_dir)):

@@ -1,7 +1,8 @@
-"""A Trainer that goes on from no checkpoint which could run code."""
+"""A Trainer that begins nothing it cannot do, and goes on from no checkpoint which could run code."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from lightning.pytorch import Trainer
 
 from videor1.errors import ConfigError
 from videor1.export.vet import vet
+from videor1.feasible import check_run
+from videor1.resume.in_use import in_use
 
 
 class VettedTrainer(Trainer):
@@ -18,12 +21,16 @@ class VettedTrainer(Trainer):
         """What `fit` and the other commands come to.
 
         Raises:
-            ConfigError: the checkpoint might run code, or cannot be read.
+            ConfigError: the checkpoint might run code, or cannot be read; another process trains into the
+                folder; or see `check_run`.
         """
         if weights_only is False:
             raise ConfigError("weights_only: false would let a checkpoint run code; none of a run needs that")
+        check_run(self, model, None if ckpt_path is None else Path(ckpt_path))
         if ckpt_path is not None:
             weights_only = True  # and not what Lightning makes of null, which is another for addresses
-            if Path(ckpt_path).exists():  # else Lightning says so
+            if Path(ckpt_path).exists():  # no address
                 vet(Path(ckpt_path))
-        return super()._run(model, ckpt_path, weights_only)
+        alone = self.state.fn == "fit" and self.is_global_zero
+        with in_use(Path(self.default_root_dir)) if alone else nullcontext():
+            return super()._run(model, ckpt_path, weights_only)

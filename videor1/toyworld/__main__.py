@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser
 from transformers.utils.logging import disable_progress_bar
 
 from videor1.errors import ConfigError
+from videor1.messages import tell
 from videor1.toyworld.build import build
 from videor1.toyworld.settings import WorldSettings
 
@@ -30,7 +31,7 @@ def main(args: list[str] | None = None) -> int:
         out, overwrite = chosen.pop("out"), chosen.pop("overwrite")
         written = build(out, WorldSettings(**chosen), overwrite=overwrite)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(error, str(error))
         return 2
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videor1.errors import ConfigError, EngineError, UserError
+from videor1.messages import tell
 from videor1.rollout.server.service import KEY, Service, application
 from videor1.rollout.vllm_settings import VLLMSettings
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _serve(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(error, str(error))
         return 2
     except KeyboardInterrupt:
         return 130
@@ -138,7 +139,7 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"--host {host} --port {port}: {error}") from error
+        raise ConfigError(f"--host {host} --port {port}: {error}; --port 0 takes a free one") from error
     return listener
 
 

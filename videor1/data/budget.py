@@ -41,7 +41,7 @@ def fit_room(rows: int, tokens: int, room: int, *, min_rows: int, min_tokens: in
 def lower(settings: ClipSettings, clip: Clip, room: int) -> ClipSettings | None:
     """Settings under which the file of `clip` takes at most `room` tokens; None when it cannot."""
     rows, tokens = _grid(clip)
-    least = -(-settings.min_pixels // SIDE**2)
+    least = tokens if _may_be_grown(settings, clip) else -(-settings.min_pixels // SIDE**2)
     fewest = -(-settings.min_frames // 2) if clip.is_video else 1
     fitted = fit_room(rows, tokens, room, min_rows=min(rows, fewest), min_tokens=least)
     if fitted is None:
@@ -52,6 +52,15 @@ def lower(settings: ClipSettings, clip: Clip, room: int) -> ClipSettings | None:
     return replace(
         settings, max_frames=2 * rows, min_frames=min(settings.min_frames, 2 * rows), video_max_pixels=pixels
     )
+
+
+def _may_be_grown(settings: ClipSettings, clip: Clip) -> bool:
+    """Whether its frames can have been enlarged to min_pixels: lower bounds would not make them smaller.
+
+    Enlarged sides are rounded up, so what they were rounded from has just min_pixels.
+    """
+    _, height, width, _ = clip.frames.shape
+    return (height - SIDE) * (width - SIDE) < settings.min_pixels
 
 
 def _grid(clip: Clip) -> tuple[int, int]:

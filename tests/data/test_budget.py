@@ -87,7 +87,7 @@ def test_a_file_read_again_under_lower_settings_fits(height, width, max_frames, 
     room = int(share * vision_tokens(clip))
     lowered = lower(settings, clip, room)
     if lowered is None:
-        grown = (clip.frames.shape[1] - SIDE) * (clip.frames.shape[2] - SIDE) < settings.min_pixels
+        grown = (clip.frames.shape[1] - SIDE) * (clip.frames.shape[2] - SIDE) <= settings.min_pixels
         tokens = clip.frames.shape[1] * clip.frames.shape[2] if grown else settings.min_pixels
         assert room < max(1, min(4, max_frames) // 2) * tokens // SIDE**2
     elif max(height, width) / min(height, width) < 4:  # a strip cannot shrink below one patch

@@ -60,7 +60,7 @@ def _may_be_grown(settings: ClipSettings, clip: Clip) -> bool:
     Enlarged sides are rounded up, so what they were rounded from has just min_pixels.
     """
     _, height, width, _ = clip.frames.shape
-    return (height - SIDE) * (width - SIDE) < settings.min_pixels
+    return (height - SIDE) * (width - SIDE) <= settings.min_pixels
 
 
 def _grid(clip: Clip) -> tuple[int, int]:

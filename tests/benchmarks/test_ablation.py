@@ -12,7 +12,7 @@ import yaml
 import cli
 from benchmarks.ablation import jobs_of, numbers, parse
 from benchmarks.support.ablation.arms import ARMS, BASELINE
-from benchmarks.support.ablation.compare import Screening, against, compare
+from benchmarks.support.ablation.compare import Comparison, Screening, adjusted, against, compare
 from benchmarks.support.ablation.jobs import RESULT, Job, Settings
 from benchmarks.support.ablation.report import write_report
 from benchmarks.support.ablation.result import curves, is_done, read_results, training
@@ -61,6 +61,19 @@ def test_signs_are_flipped_exactly():
 def test_holm_steps_down():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_holm_tells_pairs_of_one_arm_apart():
+    """As in the paper's order, where one arm is compared with several."""
+
+    def compared(other, *gains):
+        found = difference(pairs(*gains), pairs(0.0, 0.0, 0.0, 0.0))
+        return Comparison(arm="paper", other=other, by_measure={"ordered": found})
+
+    near, far = adjusted([compared("grpo", 0.1, -0.1, 0.2, -0.1), compared("zero", 0.70, 0.71, 0.69, 0.70)])
+    assert far.holm == pytest.approx(2 * far.by_measure["ordered"].p_t)
+    assert near.holm == pytest.approx(near.by_measure["ordered"].p_t)
+    assert far.holm < 0.001 < near.holm
 
 
 def result(arm, seed, ordered, *, checkpoint=0, shuffled=0.3):

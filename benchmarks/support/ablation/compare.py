@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.support.ablation.arms import ARMS, BASELINE
@@ -113,9 +113,7 @@ def twins(results: Results) -> list[Comparison]:
 
 def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """With Holm's p of the ordered accuracy; those of a single pair have none."""
-    tested = [(one, p) for one in comparisons if (p := one.by_measure["ordered"].p_t) is not None]
-    ps = dict(zip((one.arm for one, _ in tested), holm([p for _, p in tested]), strict=True))
-    return [
-        Comparison(arm=one.arm, other=one.other, by_measure=one.by_measure, holm=ps.get(one.arm))
-        for one in comparisons
-    ]
+    tested = [one for one in comparisons if one.by_measure["ordered"].p_t is not None]
+    ps = holm([p for one in tested if (p := one.by_measure["ordered"].p_t) is not None])
+    by_pair = {(one.arm, one.other): p for one, p in zip(tested, ps, strict=True)}
+    return [replace(one, holm=by_pair.get((one.arm, one.other))) for one in comparisons]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from videor1.errors import ConfigError
 
 _LOCK = "run.lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -30,8 +33,13 @@ def in_use(folder: Path) -> Iterator[None]:
                 f"trainer.default_root_dir: process {file.read().strip() or 'of another'} is training into"
                 f" '{folder}'; wait for it, or name another folder"
             ) from error
-        except OSError:  # a file system without locks
-            pass
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            warnings.warn(
+                f"'{folder}' is on a file system without locks: nothing keeps a second run out of it",
+                stacklevel=2,
+            )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import warnings
 from typing import Any, NoReturn
 
@@ -131,6 +132,7 @@ def main(args: ArgsType = None) -> None:
     if isinstance(words, list):
         check_syntax(words)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+    threading.excepthook = _unless_it_is_raised_again
     VideoR1CLI(
         PolicyModule,
         VideoDataModule,
@@ -150,6 +152,13 @@ def main(args: ArgsType = None) -> None:
     )
 
 
+def _unless_it_is_raised_again(args: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writer hands what the disk says to the thread that writes next."""
+    of_writer = type(args.thread).__module__.startswith("tensorboard.")
+    if not (of_writer and isinstance(args.exc_value, OSError)):
+        threading.__excepthook__(args)
+
+
 def _is_no_advertisement(record: logging.LogRecord) -> bool:
     return "Tip: For seamless cloud" not in record.getMessage()
 
@@ -161,7 +170,7 @@ def run(args: ArgsType = None) -> int:
     except BrokenPipeError:  # who reads the answers has read enough; nothing more may be written on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except SIGTERMException:  # callbacks.RunCheckpoint has saved
+    except SIGTERMException:  # from a run without callbacks.RunCheckpoint
         return 128 + signal.SIGTERM
     except SystemExit as ended:
         if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning has shut down

@@ -1,7 +1,8 @@
 """How the time of reading a response grows with its length, for texts that are made to cost much.
 
-Each text is read at doubling lengths; the ratio of the times of the last two is 2 where time is linear and 4
-where it is quadratic. The last line is JSON: the worst ratio of each reader, and the seconds of a megabyte.
+Each text is read at five lengths, each twice the one before. The slope of log seconds over log length is 1
+where time is linear and 2 where it is quadratic; a single doubling would tell the processor's caches. The
+last line is JSON: the worst slope of each reader, and the seconds of a megabyte.
 
     python benchmarks/reading.py [longest, in characters]
 """
@@ -9,16 +10,18 @@ where it is quadratic. The last line is JSON: the worst ratio of each reader, an
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import linear_regression
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.fuzz.attacks import ATTACKS, READERS, attack
 
-REPEATS, LEAST = 3, 1e-3  # seconds below which a ratio is noise
+REPEATS, LENGTHS, LEAST = 3, 5, 1e-3  # seconds below which a slope is noise
 
 
 def seconds(read: Callable[[str], object], text: str) -> float:
@@ -35,17 +38,20 @@ def main() -> None:
     longest = int(sys.argv[1]) if len(sys.argv) > 1 else 1 << 20
     worst = {}
     for reader, read in READERS.items():
-        ratios, slowest = {}, 0.0
+        slopes, slowest = {}, 0.0
         for name in ATTACKS:
-            half, whole = (seconds(read, attack(name, length)) for length in (longest // 2, longest))
-            slowest = max(slowest, whole)
-            if whole >= LEAST:
-                ratios[name] = whole / half
-        name = max(ratios, key=ratios.__getitem__, default=None)
-        ratio = ratios[name] if name else None
-        shown = "below a millisecond" if ratio is None else f"{ratio:.2f} times as long ({name})"
-        print(f"{reader:16} {slowest:7.3f} s at most; twice the length: {shown}")
-        worst[reader] = {"ratio": ratio, "text": name, "seconds": slowest}
+            texts = [attack(name, longest >> halvings) for halvings in reversed(range(LENGTHS))]
+            found = [seconds(read, text) for text in texts]
+            slowest = max(slowest, found[-1])
+            if found[-1] >= LEAST:
+                slopes[name] = linear_regression(
+                    [math.log(len(text)) for text in texts], [math.log(one) for one in found]
+                ).slope
+        name = max(slopes, key=slopes.__getitem__, default=None)
+        slope = slopes[name] if name else None
+        shown = "below a millisecond" if slope is None else f"grows with length to the {slope:.2f} ({name})"
+        print(f"{reader:16} {slowest:7.3f} s at most; {shown}")
+        worst[reader] = {"slope": slope, "text": name, "seconds": slowest}
     print(json.dumps({"characters": longest, "readers": worst}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from videor1.files import save_figure, write_whole
 from videor1.modules import TGRPOModule
 from videor1.types import Experience
 
@@ -62,9 +64,8 @@ class LengthCurve(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and self.rows:
             folder = Path(trainer.default_root_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            self._write_csv(folder / "length_curve.csv")
-            self._figure().savefig(folder / "length_curve.png", dpi=120)
+            write_whole(folder / "length_curve.csv", self._csv())
+            save_figure(folder / "length_curve.png", self._figure())
 
     def _row(self, step: int, experiences: list[Experience]) -> tuple[dict[str, float], Tensor]:
         responses = [
@@ -89,11 +90,12 @@ class LengthCurve(Callback):
         )
         return dict(zip(_COLUMNS, values, strict=True)), lengths
 
-    def _write_csv(self, path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, _COLUMNS)
-            writer.writeheader()
-            writer.writerows({k: "" if v != v else round(v, 4) for k, v in row.items()} for row in self.rows)
+    def _csv(self) -> str:
+        file = io.StringIO(newline="")
+        writer = csv.DictWriter(file, _COLUMNS)
+        writer.writeheader()
+        writer.writerows({k: "" if v != v else round(v, 4) for k, v in row.items()} for row in self.rows)
+        return file.getvalue()
 
     def _figure(self) -> Figure:
         figure = Figure(figsize=(7, 4), layout="constrained")

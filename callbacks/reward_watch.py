@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from callbacks.signs import CHANGES, SIGNS, Rise, Sign, Thresholds, Windows, is_read, judge
 from videor1.errors import ConfigError
+from videor1.files import write_whole
 from videor1.modules import TGRPOModule
 
 
@@ -69,9 +70,8 @@ class RewardWatch(Callback):
         assert isinstance(pl_module, TGRPOModule)
         if trainer.is_global_zero:
             path = Path(trainer.default_root_dir) / "reward_watch.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
             report = self.report(self.signs(pl_module), credit=pl_module.credit)
-            path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write_whole(path, json.dumps(report, indent=2) + "\n")
 
     def see(self, figures: Mapping[str, float], examined: Mapping[str, float]) -> None:
         """The curves of one more step, and what examinations have found so far."""

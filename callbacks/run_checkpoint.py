@@ -20,7 +20,8 @@ class RunCheckpoint(Checkpoint):
     """Writes `step=N.ckpt` into the folder `checkpoints` of the run, and `last.ckpt`, a link to the newest.
 
     A checkpoint is written only between two steps, when nothing is under way that it could not hold: every N
-    steps, after the last one, and when SIGTERM asks the run to end. What fails in mid-step saves nothing.
+    steps, after the last one, and when SIGTERM or Ctrl-C asks the run to end. What fails in mid-step saves
+    nothing.
 
     Args:
         every_n_train_steps: optimizer steps between two checkpoints; with model.inner_updates the next step
@@ -55,11 +56,11 @@ class RunCheckpoint(Checkpoint):
         if not is_whole(trainer, pl_module.passes_per_block):
             return
         step, every = trainer.global_step, self.every_n_train_steps
-        stops = self.stop_signal.agreed(trainer)
-        if stops or step // every > self._saved // every or step == self._end:
+        asked = self.stop_signal.agreed(trainer)
+        if asked or step // every > self._saved // every or step == self._end:
             self._save(trainer)
-        if stops:
-            self.stop_signal.stop(trainer)
+        if asked:
+            self.stop_signal.stop(trainer, asked)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._save(trainer)  # where something else than the number of steps has ended the run

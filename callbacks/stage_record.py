@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from videor1.files import write_whole
 from videor1.portable import portable
 from videor1.resume.origin import versions
 
@@ -40,9 +41,7 @@ class StageRecord(Callback):
             "policy": portable(str(pl_module.policy_path)),
             "versions": versions(),
         }
-        path = Path(trainer.default_root_dir) / "stage.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_whole(Path(trainer.default_root_dir) / "stage.json", json.dumps(record, indent=2) + "\n")
 
     def _elapsed(self) -> float:
         return self.seconds + (time.perf_counter() - self._started if self._started else 0.0)

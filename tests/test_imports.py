@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Who may import whom: each row may import those above it and itself.
 ROOMS = [
-    {"types", "errors", "table", "last_resort", "stall", "portable", "messages"},
+    {"types", "errors", "table", "last_resort", "stall", "portable", "messages", "files"},
     {"data", "rewards", "objective", "policy"},
     {"toyworld", "rollout", "export", "strategies"},
     {"evaluation"},

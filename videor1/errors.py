@@ -30,6 +30,16 @@ class MediaError(UserError):
     """A video or image cannot be read; the message names the file and the cause."""
 
 
+class DiskError(UserError):
+    """A file of the run cannot be written; the message names it and the cause."""
+
+
+class LostError(UserError):
+    """What the run depends on was there and is gone: a loader's worker, the file system of the media."""
+
+    status = 75  # it may be there again the next time
+
+
 class NumbersError(UserError):
     """Training has nothing left to learn from: steps were not finite, or a curve left its bounds."""
 

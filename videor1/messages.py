@@ -17,6 +17,7 @@ from videor1.errors import ConfigError, UserError
 
 TRACEBACK = "VIDEOR1_TRACEBACK"  # set in the environment, it asks for the traceback too
 _MOVED = {f"model.{key}": f"model.loss.{key}" for key in ("beta", "clip_low", "clip_high", "kl_clamp")}
+_MOST, _DEEPEST = 100_000, 50  # values of a config, and levels
 _QUALIFIED = re.compile(r"^videor1\.[\w.]+: ")  # of an error from a loader's worker
 _KEY = re.compile(r'Parser key "([^"]+)":?')
 _NESTED = re.compile(r"NestedArg\(key='([^']+)'")
@@ -102,8 +103,12 @@ def check_syntax(words: Sequence[str]) -> None:
             raise ConfigError(f"{name}, line {line}: no YAML: {error.problem}") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{name}: no YAML: {' '.join(str(error).split())}") from error
+        except RecursionError as error:
+            raise ConfigError(f"{name}: nested too deeply") from error
         if node is not None and not isinstance(node, yaml.MappingNode):
             raise ConfigError(f"{name}: a config holds settings, `key: value`, and this is a {node.id}")
+        if node is not None and _written_out(node, name, within=()) > _MOST:
+            raise ConfigError(f"{name}: its aliases, written out, are more than {_MOST} values")
 
 
 def tell(error: BaseException, line: str) -> None:
@@ -121,6 +126,32 @@ def line_of(error: BaseException) -> tuple[str, int] | None:
             status = cause.status if isinstance(cause, UserError) else UserError.status
             return _QUALIFIED.sub("", told), status
     return None
+
+
+def _written_out(node: yaml.Node, name: str, within: tuple[yaml.Node, ...]) -> int:
+    """How many values a node is, with each alias in it written out; counts no further than `_MOST`.
+
+    Raises:
+        ConfigError: it is in itself, or too deep, or holds a character that no setting can.
+    """
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+        raise ConfigError(f"{name}, line {line}: a NUL character")
+    if any(node is outer for outer in within):
+        raise ConfigError(f"{name}, line {line}: an alias stands within what it stands for")
+    if len(within) > _DEEPEST:
+        raise ConfigError(f"{name}, line {line}: nested too deeply")
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [one for pair in node.value for one in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    total = 1
+    for one in inner:
+        total += _written_out(one, name, (*within, node))
+        if total > _MOST:
+            break
+    return total
 
 
 def _looked_for(told: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,23 @@ from typing import Any
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from videor1.annotation.filter import FilterSettings
 from videor1.annotation.write import annotate, markdown
 from videor1.audit.run import Audit
 from videor1.data.datamodule import VideoDataModule
-from videor1.errors import ConfigError
+from videor1.errors import ConfigError, DiskError
 from videor1.export.checkpoint import LAST
+from videor1.files import write_whole
 from videor1.modules import PolicyModule
 from videor1.planning.make import plan_of
 from videor1.planning.read import Assumed
 from videor1.planning.report import report
 from videor1.resume.continuation import Continuation
-from videor1.resume.events import event_files
-from videor1.resume.folder import PARTIAL, find_last, put
+from videor1.resume.events import event_files, is_after_now
+from videor1.resume.folder import PARTIAL, delete, find_last, put
+from videor1.resume.outside import disk_fault
 from videor1.resume.plain_file import PlainFileIO
 from videor1.resume.stop_signal import Stopping, StopSignal
 from videor1.resume.vetted import VettedTrainer
@@ -70,14 +73,28 @@ class VideoTrainer(VettedTrainer):
     def save_checkpoint(
         self, filepath: str | Path, weights_only: bool | None = None, storage_options: Any = None
     ) -> None:
-        """Writes beside `filepath`; the checkpoint gets its name when all ranks have written all of it."""
+        """Writes beside `filepath`; the checkpoint gets its name when all ranks have written all of it.
+
+        Raises:
+            DiskError: it cannot be written; nothing of it is left, and those before it stay.
+        """
         if "://" in str(filepath):  # not a file of this machine's
             super().save_checkpoint(filepath, weights_only, storage_options)
             return
-        partial = f"{filepath}{PARTIAL}"
-        super().save_checkpoint(partial, weights_only, storage_options)  # ends with a barrier
-        if self.is_global_zero:
-            put(Path(partial), Path(filepath))
+        partial = Path(f"{filepath}{PARTIAL}")
+        try:
+            super().save_checkpoint(partial, weights_only, storage_options)  # ends with a barrier
+            if self.is_global_zero:
+                put(partial, Path(filepath))
+        except (OSError, RuntimeError) as error:
+            if (fault := disk_fault(partial.parent)) is None:
+                raise
+            with suppress(OSError):
+                delete(partial)
+            raise DiskError(
+                f"{filepath}: not saved: {fault}; what was saved before is whole, and once that is mended"
+                " --ckpt_path last goes on from there"
+            ) from error
         self.strategy.barrier("VideoTrainer.save_checkpoint")
 
     def _make_resumable(self, checkpoint: Path | None, *, anew: bool) -> None:
@@ -85,6 +102,11 @@ class VideoTrainer(VettedTrainer):
             self.strategy.checkpoint_io = PlainFileIO()
         loggers = [logger for logger in self.loggers if isinstance(logger, TensorBoardLogger)]
         events = {name for logger in loggers for name in event_files(Path(logger.log_dir))}
+        if is_after_now(events):
+            rank_zero_warn(
+                "The clock has been set back since this run began: TensorBoard will show the points to come"
+                " before those there are. None is lost"
+            )
         # Lightning sets them elsewhere; those of an earlier fit are made anew.
         configured: list[Callback] = self.callbacks  # type: ignore[has-type]
         kept = [one for one in configured if not isinstance(one, Continuation | StopSignal)]
@@ -122,8 +144,8 @@ class VideoTrainer(VettedTrainer):
             folder = Path(self.default_root_dir)
             records = datamodule.examined_split.records
             found = annotate(records, folder / "predictions.jsonl", folder / "cot.jsonl", filter)
-            (folder / "annotation.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-            (folder / "annotation.md").write_text(markdown(found), encoding="utf-8")
+            write_whole(folder / "annotation.json", json.dumps(found, indent=2) + "\n")
+            write_whole(folder / "annotation.md", markdown(found))
             print(markdown(found))
 
     def audit(

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.resume.compared import TGRPO
 from tests.runs import ROOT, SHORT
 
 
@@ -54,7 +56,12 @@ def command(world, sft):
     """Words of a fit that writes down what it sees, saves every second step, and harms itself by plan."""
 
     def words(
-        stage: str, folder: Path, *arguments: str, plan: tuple[str, ...] = (), **harm: int
+        stage: str,
+        folder: Path,
+        *arguments: str,
+        plan: tuple[str, ...] = (),
+        trouble: dict[str, Any] | None = None,
+        **harm: int,
     ) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         config = yaml.safe_load((ROOT / f"configs/quickstart/{stage}.yaml").read_text(encoding="utf-8"))
@@ -64,7 +71,8 @@ def command(world, sft):
             callbacks["callbacks.BenchmarkEval"]["init_args"]["every_n_steps"] = 5
         extra = [{"class_path": "tests.modules.recorder.Recorder"}]
         extra += [{"class_path": "tests.resume.harm.Harm", "init_args": {"plan": list(plan), **harm}}]
-        config["trainer"] |= {"callbacks": [*callbacks.values(), *extra], "log_every_n_steps": 1}
+        first = [{"class_path": "tests.resume.trouble.Trouble", "init_args": trouble}] if trouble else []
+        config["trainer"] |= {"callbacks": [*first, *callbacks.values(), *extra], "log_every_n_steps": 1}
         config["data"]["template"] = str(ROOT / "configs/quickstart/template.yaml")
         (folder / "test.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         policy = sft / "hf" if stage == "tgrpo" else world / "model"
@@ -77,3 +85,10 @@ def command(world, sft):
         ]
 
     return words
+
+
+@pytest.fixture(scope="package")
+def whole(driver, command, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    assert driver.run(command("tgrpo", folder, *TGRPO), folder) == [0]
+    return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from videor1.annotation.filter import FilterSettings, choose, process, verdict
 from videor1.data.record_file import RecordFile
 from videor1.evaluation.journal import read_predictions
 from videor1.evaluation.judge import Judgement
+from videor1.files import whole_file
 from videor1.table import Table
 
 
@@ -36,8 +36,7 @@ def annotate(
     }
     verdicts: Counter[str] = Counter()
     kept: list[Judgement] = []
-    unfinished = output.with_name(output.name + ".unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
+    with whole_file(output) as file:
         for judgements in _by_question(predictions):
             verdicts.update(verdict(one, settings) for one in judgements)
             chosen = choose(judgements, settings)
@@ -49,9 +48,8 @@ def annotate(
                 record = replace(records[one.question], process=process(one.response))
                 if nth > 1:  # a record file holds an id once
                     record = replace(record, problem_id=f"{record.problem_id}#{nth}")
-                file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+                file.write(json.dumps(asdict(record), ensure_ascii=False).encode() + b"\n")
                 kept.append(replace(one, response="", problem=""))  # their text is written
-    os.replace(unfinished, output)
     total = sum(counts["problem_type"].values(), Counter())
     return {
         "records": total["records"],

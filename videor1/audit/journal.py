@@ -7,7 +7,6 @@ soon as it is known. So a kill costs what was in hand, and the line that it tear
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -16,6 +15,7 @@ from typing import Any
 
 from videor1.audit.finding import Finding
 from videor1.errors import UserError
+from videor1.files import naming, whole_file
 
 Findings = dict[str, dict[int, Finding]]  # by split and position
 
@@ -62,20 +62,17 @@ class Journal:
 
         What is added outlives this process as soon as it is added.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.file.with_suffix(".part")
-        with fresh.open("wb") as file:
+        with whole_file(self.file) as file:
             file.write(json.dumps(self.basis).encode() + b"\n")
             for split, findings in known.items():
                 file.write(_lines(split, findings.values()))
-        os.replace(fresh, self.file)
         with self.file.open("ab", buffering=0) as raw:
-            yield lambda split, findings: _write_all(raw, _lines(split, findings))
+            yield lambda split, findings: self._write_all(raw, _lines(split, findings))
 
-
-def _write_all(raw: FileIO, data: bytes) -> None:
-    while data:
-        data = data[raw.write(data) :]
+    def _write_all(self, raw: FileIO, data: bytes) -> None:
+        with naming(self.file):
+            while data:
+                data = data[raw.write(data) :]
 
 
 def _lines(split: str, findings: Iterable[Finding]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from videor1.audit.examined import Examined
 from videor1.audit.report import FIGURES, markdown, screen
 from videor1.audit.summary import top_causes
 from videor1.data.quarantine import BadShareError, Quarantined
+from videor1.files import save_figure, write_whole
 from videor1.portable import portable
 
 _CAUSES = 3
@@ -31,15 +31,13 @@ def write(
         folder: where to.
     """
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    (folder / "audit.json").write_text(portable(text), encoding="utf-8")
-    (folder / "audit.md").write_text(portable(markdown(report)), encoding="utf-8")
+    write_whole(folder / "audit.json", portable(text))
+    write_whole(folder / "audit.md", portable(markdown(report)))
     for name in FIGURES:
-        getattr(figures, name)(report["splits"]).savefig(folder / f"{name}.png", dpi=120)
+        save_figure(folder / f"{name}.png", getattr(figures, name)(report["splits"]))
     unusable = [*excluded, *(bad for one in examined for bad in one.quarantine())]
     lines = [json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in dict.fromkeys(unusable)]
-    fresh = folder / "quarantine.part"  # data.exclude may name the file that this replaces
-    fresh.write_text("".join(lines), encoding="utf-8")
-    os.replace(fresh, folder / "quarantine.jsonl")
+    write_whole(folder / "quarantine.jsonl", "".join(lines))  # data.exclude may name the one it replaces
     print(screen(report))
     print(f"\nThe whole report: {folder / 'audit.md'}")
 

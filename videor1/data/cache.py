@@ -115,8 +115,10 @@ class FrameCache:
         return clip
 
     def put(self, key: str, clip: Clip) -> None:
-        """Keeps a clip."""
+        """Keeps a clip, and as many of the others as there is room for."""
         self._try(self._store.set, key, _pack(clip), read=True)
+        # what `set` itself removes is ten entries, however small they are beside the new one
+        self._try(self._store.cull)
 
     def _try(self, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """A store that fails, on a full disk say, costs time and not the run: it is a warning, and a None."""

@@ -20,7 +20,7 @@ from videor1.data.dataset import OnBad, PromptDataset
 from videor1.data.deal import deal
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
-from videor1.data.loader import LookingAheadLoader, ResumableLoader, outlive_sigterm
+from videor1.data.loader import LookingAheadLoader, ResumableLoader, outlive_signals
 from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
@@ -170,9 +170,8 @@ class VideoDataModule(LightningDataModule):
         dataset = PromptDataset(
             split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=order.numbers()
         )
-        return self._loader(
-            dataset, sampler, loader=LookingAheadLoader if module.looks_ahead else ResumableLoader
-        )
+        loader = LookingAheadLoader if module.looks_ahead else ResumableLoader
+        return self._loader(dataset, sampler, loader=loader, training=True)
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         """Every record that is not done once over all ranks, see `question_loader`."""
@@ -295,14 +294,17 @@ class VideoDataModule(LightningDataModule):
         batches: Any,
         *,
         loader: type[ResumableLoader] = ResumableLoader,
+        training: bool = False,
     ) -> DataLoader[PromptBatch]:
+        workers = self.workers if len(batches) > 1 else 0
         return loader(
             dataset,
             sampler=batches,
             batch_size=None,  # the sampler's items are whole batches already
-            num_workers=self.workers if len(batches) > 1 else 0,
+            num_workers=workers,
             # else it would draw from the numbers of the whole process, in which an engine may be sampling
             generator=torch.Generator().manual_seed(self.seed),
-            persistent_workers=False,
-            worker_init_fn=outlive_sigterm,
+            # Forked later, they would keep a copy of all that the trainer then has and goes on to change.
+            persistent_workers=training and workers > 0,
+            worker_init_fn=outlive_signals,
         )

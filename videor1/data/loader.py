@@ -40,13 +40,15 @@ class LookingAheadLoader(ResumableLoader):
             batch = following
 
 
-def outlive_sigterm(worker: int) -> None:
-    """Clusters send SIGTERM to all processes of a job; the trainer needs its workers for the step under way.
+def outlive_signals(worker: int) -> None:
+    """Clusters send SIGTERM to all processes of a job, and Ctrl-C reaches all of a terminal.
 
-    A second one, which may be the trainer's own, ends the worker.
+    The trainer needs its workers for the step under way. A second SIGTERM, which may be the trainer's own,
+    ends the worker.
     """
 
     def spare(signum: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, spare)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from videor1.data.cache import FrameCache
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings, shared_decoder
+from videor1.data.storage import Storage
 from videor1.errors import MediaError
 from videor1.types import Clip, Record
 
@@ -35,6 +36,7 @@ class MediaReader:
         self.decode = decode
         self.cache = cache
         self._inside = tuple(Path(os.path.realpath(folder)) for folder in (root, *linked_roots))
+        self._storage = Storage(self._inside)
 
     def locate(self, record: Record) -> Path:
         """Where a record's media file lies, links followed.
@@ -62,8 +64,18 @@ class MediaReader:
 
         Raises:
             MediaError: see `locate` and `read_media`.
+            LostError: the file system that media lie on has gone.
         """
         path = self.locate(record)
+        try:
+            found = self._read(path, record, clip)
+            self._storage.was_there(path)
+        except (MediaError, OSError):
+            self._storage.check()
+            raise
+        return found
+
+    def _read(self, path: Path, record: Record, clip: ClipSettings) -> Clip:
         if self.cache is None:
             return self._decode(path, record, clip)
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from videor1.errors import UserError
+from videor1.files import append_lines, read_lines
 from videor1.types import Record
 
 _LEAST_SEEN = 1000  # a share of fewer records than this (or than there are) says little
@@ -91,19 +92,13 @@ class Quarantine:
         self.found = {one["record"]: Quarantined(**one) for one in state["found"]}
 
     def _write(self, found: Iterable[Quarantined]) -> None:
-        lines = [json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found]
-        if not lines:
+        if not (rows := [asdict(one) for one in found]):
             return
         if self._written is None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a+", encoding="utf-8") as file:
-                file.seek(0)
-                self._written = set(file)
-        with self.file.open("ab", buffering=0) as raw:  # one write a line: ranks do not tear each other's
-            for line in lines:
-                if line not in self._written:
-                    raw.write(line.encode())
-        self._written.update(lines)
+            self._written = {json.dumps(row) for row in read_lines(self.file)}
+        new = {json.dumps(row): row for row in rows}
+        append_lines(self.file, [row for line, row in new.items() if line not in self._written])
+        self._written |= new.keys()
 
     def _check(self, bad: dict[int, Quarantined], *, of: int, before: float) -> None:
         if len(bad) / max(of, 1) + before <= self.max_bad_share:

@@ -22,7 +22,7 @@ from videor1.data.record_index import (
     save_index,
 )
 from videor1.data.records import NO_SOURCE, decode, parse_record
-from videor1.errors import RecordError
+from videor1.errors import DiskError, RecordError
 from videor1.types import Record
 
 __all__ = ["Kind", "RecordFile", "Rejected"]
@@ -155,8 +155,8 @@ def _keep(kept: Path, path: Path, state: tuple[int, int]) -> RecordIndex:
         index = _build(path, state)
         try:
             save_index(index, kept)
-        except OSError as error:
-            raise RecordError(f"data.cache.folder: {kept}: {error.strerror or error}") from error
+        except DiskError as error:
+            raise RecordError(f"data.cache.folder: {error}") from error
     return index
 
 

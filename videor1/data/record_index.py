@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import uuid
 from array import array
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 
 from videor1.data.records import find_fault, shown, source_of
 from videor1.data.scan import scan
+from videor1.files import write_whole
 
 VERSION = 1  # raise it whenever this file, scan.py or records.py judge a record differently
 
@@ -98,10 +97,10 @@ def build_index(path: Path) -> RecordIndex:
 
 
 def save_index(index: RecordIndex, path: Path) -> None:
-    """Writes atomically: however many processes do so at once, a reader finds one whole index or none.
+    """However many processes do so at once, a reader finds one whole index or none.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        DiskError: the folder cannot be made or written.
     """
     tables = {
         "kinds": [asdict(kind) for kind in index.kinds],
@@ -111,13 +110,7 @@ def save_index(index: RecordIndex, path: Path) -> None:
     text = np.frombuffer(json.dumps(tables).encode(), np.uint8)
     body = io.BytesIO()
     np.savez(body, tables=text, **{name: getattr(index, name) for name in _ARRAYS})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        unfinished.write_bytes(hashlib.sha256(body.getvalue()).digest() + body.getvalue())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, hashlib.sha256(body.getvalue()).digest() + body.getvalue())
 
 
 def load_index(path: Path) -> RecordIndex | None:

@@ -8,7 +8,6 @@ predictions.jsonl         all of them in order, once every question has been ask
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from videor1.errors import UserError
 from videor1.evaluation.judge import Judgement
+from videor1.files import naming, write_whole
 
 _LEFT_BEHIND = (  # by an examination and its report
     *("examination.json", "predictions", "predictions.jsonl", "reasoning.json"),
@@ -75,12 +75,12 @@ class Journal:
         self.barrier()  # all have read before any writes
         if self._mine.is_file():  # without a line that a kill tore
             content = self._mine.read_bytes()
-            _replace(self._mine, content[: content.rfind(b"\n") + 1])
+            write_whole(self._mine, content[: content.rfind(b"\n") + 1])
         return judged
 
     def add(self, judgements: Iterable[Judgement]) -> None:
         """Adds the judgements of a batch; they outlive this process at once."""
-        with self._mine.open("ab") as file:
+        with naming(self._mine), self._mine.open("ab") as file:
             file.write(b"".join(map(_line, judgements)))
 
     def finish(self) -> None:
@@ -88,7 +88,7 @@ class Journal:
         self.barrier()
         if self.rank == 0:
             lines = self._lines()
-            _replace(self.whole, b"".join(_cut(*lines[place]) for place in sorted(lines)))
+            write_whole(self.whole, b"".join(_cut(*lines[place]) for place in sorted(lines)))
             shutil.rmtree(self._parts)
             self._lock.release()
         self.barrier()
@@ -102,7 +102,7 @@ class Journal:
             )
             print(f"{self.folder}: judgements made with another {', '.join(changed)} are now in {aside}")
         self._parts.mkdir(parents=True, exist_ok=True)
-        _replace(self._identity_file, json.dumps(self.identity, indent=2).encode() + b"\n")
+        write_whole(self._identity_file, json.dumps(self.identity, indent=2).encode() + b"\n")
 
     def _set_aside(self) -> Path:
         number = 1
@@ -171,9 +171,3 @@ def _read(file: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return found
-
-
-def _replace(file: Path, content: bytes) -> None:
-    unfinished = file.with_name(file.name + ".unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, file)

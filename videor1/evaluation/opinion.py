@@ -16,6 +16,7 @@ from videor1.evaluation.benchmarks import benchmark_of
 from videor1.evaluation.journal import read_predictions
 from videor1.evaluation.judge import Judgement
 from videor1.evaluation.reasoning_judge import JudgeSettings, ReasoningJudge, agreement
+from videor1.files import write_whole
 from videor1.policy.loading import load_policy, load_processor
 from videor1.portable import portable
 from videor1.rollout.settings import EngineSettings, Surroundings, build_engine
@@ -62,7 +63,7 @@ def judge(
     found["all"] = _compare(judged, verdicts)
     report = {"judge": policy, "settings": asdict(settings), "benchmarks": found}
     file = Path(run) / "reasoning.json"
-    file.write_text(portable(json.dumps(report, indent=2)) + "\n", encoding="utf-8")
+    write_whole(file, portable(json.dumps(report, indent=2)) + "\n")
     for name, compared in found.items():
         print(f"{name}: {_told(compared)}")
     print(f"\nIn {file}")

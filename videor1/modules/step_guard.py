@@ -9,7 +9,6 @@ move on, and the records are not asked again.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from videor1.errors import NumbersError
+from videor1.files import append_lines
 from videor1.modules.finite import unsound_rows
 from videor1.types import Record
 
@@ -128,10 +128,7 @@ def _over_ranks(
 
 
 def _append(trainer: Trainer, line: dict[str, Any]) -> None:
-    path = Path(trainer.default_root_dir) / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    append_lines(Path(trainer.default_root_dir) / FILE, [line])
 
 
 def _each_once(records: Sequence[Record]) -> tuple[int | str | None, ...]:

@@ -32,7 +32,7 @@ def put(written: Path, path: Path) -> None:
         old = path.with_name(path.name + _OLD)
         path.rename(old)
         written.rename(path)
-        _delete(old)
+        delete(old)
     else:
         written.replace(path)
     _sync(path.parent)
@@ -49,11 +49,11 @@ def point(link: Path, target: Path) -> None:
 def tidy(folder: Path) -> None:
     """Removes what a killed process has left unfinished."""
     for left in folder.glob(f"*{PARTIAL}"):
-        _delete(left)
+        delete(left)
     for old in folder.glob(f"*{_OLD}"):
         path = old.with_suffix("")
         if os.path.lexists(path):
-            _delete(old)
+            delete(old)
         else:
             old.rename(path)
 
@@ -101,7 +101,7 @@ def prune(folder: Path, *, keep: int, keep_every: int | None) -> None:
         if keep_every is None or step % keep_every:
             doomed = steps[step].with_name(steps[step].name + PARTIAL)
             steps[step].rename(doomed)  # a folder of which half is removed must not look like a checkpoint
-            _delete(doomed)
+            delete(doomed)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
@@ -112,7 +112,8 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _delete(path: Path) -> None:
+def delete(path: Path) -> None:
+    """Removes a checkpoint, a file or a folder."""
     if _is_folder(path):
         shutil.rmtree(path)
     else:

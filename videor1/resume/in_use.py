@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import warnings
@@ -11,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from videor1.errors import ConfigError
+from videor1.files import lock
 
 _LOCK = "run.lock"
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -26,16 +25,14 @@ def in_use(folder: Path) -> Iterator[None]:
     with (folder / _LOCK).open("a+", encoding="utf-8") as file:
         # POSIX locks: workers, which outlive a killed trainer by a moment, do not inherit them
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = lock(file, fcntl.lockf, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             file.seek(0)
             raise ConfigError(
                 f"trainer.default_root_dir: process {file.read().strip() or 'of another'} is training into"
                 f" '{folder}'; wait for it, or name another folder"
             ) from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+        if not locked:
             warnings.warn(
                 f"'{folder}' is on a file system without locks: nothing keeps a second run out of it",
                 stacklevel=2,

@@ -7,7 +7,6 @@ next is what would have come.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +14,7 @@ from lightning.pytorch import Trainer
 
 from videor1.errors import NumbersError, RolledBack
 from videor1.export.checkpoint import LAST
+from videor1.files import append_lines, read_lines
 from videor1.modules.numbers import Bounds
 from videor1.resume.contents import read_rest
 from videor1.resume.folder import find_last, point, set_aside
@@ -65,17 +65,14 @@ def roll_back(link: Path, *, before: int, step: int, batches: int, why: str) -> 
         link.unlink(missing_ok=True)
     rest = None if good is None else read_rest(good)
     to = 0 if rest is None else int(rest["global_step"])
-    with (folder / _FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, "to": to, "batches": (step - to) * batches, "why": why}) + "\n")
+    row = {"step": step, "to": to, "batches": (step - to) * batches, "why": why}
+    append_lines(folder / _FILE, [row])
     return to
 
 
 def rollbacks(folder: Path) -> list[dict[str, Any]]:
     """Those of a run, whose checkpoints are in `folder`."""
-    path = folder / _FILE
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_lines(folder / _FILE)
 
 
 def batches_passed_over(folder: Path, *, step: int) -> int:

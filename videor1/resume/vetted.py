@@ -12,6 +12,7 @@ from videor1.errors import ConfigError
 from videor1.export.vet import vet
 from videor1.feasible import check_run
 from videor1.resume.in_use import in_use
+from videor1.resume.outside import told
 
 
 class VettedTrainer(Trainer):
@@ -23,6 +24,7 @@ class VettedTrainer(Trainer):
         Raises:
             ConfigError: the checkpoint might run code, or cannot be read; another process trains into the
                 folder; or see `check_run`.
+            UserError: of what the machine does meanwhile, see `told`.
         """
         if weights_only is False:
             raise ConfigError("weights_only: false would let a checkpoint run code; none of a run needs that")
@@ -32,5 +34,6 @@ class VettedTrainer(Trainer):
             if Path(ckpt_path).exists():  # no address
                 vet(Path(ckpt_path))
         alone = self.state.fn == "fit" and self.is_global_zero
-        with in_use(Path(self.default_root_dir)) if alone else nullcontext():
+        run = Path(self.default_root_dir)
+        with told(run), in_use(run) if alone else nullcontext():
             return super()._run(model, ckpt_path, weights_only)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from videor1.data.annotations.benchmark_file import RECORDS, BenchmarkFile, read_benchmark
 from videor1.errors import ConfigError
+from videor1.files import write_whole
 from videor1.types import Record
 
 
@@ -33,10 +33,7 @@ def write_questions(file: Path, benchmarks: Sequence[BenchmarkFile], *, root: Pa
     content = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records).encode()
     if file.is_file() and file.read_bytes() == content:
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, file)
+    write_whole(file, content)
 
 
 def _read(benchmark: BenchmarkFile, root: Path, *, alone: bool) -> list[Record]:

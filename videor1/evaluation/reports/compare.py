@@ -14,6 +14,7 @@ from videor1.evaluation.reports.comparison import comparison
 from videor1.evaluation.reports.finished import FinishedRun, read_runs
 from videor1.evaluation.reports.report import apart_from_frames, frames_of
 from videor1.evaluation.reports.wording import percent, points, scored
+from videor1.files import save_figure, write_whole
 from videor1.portable import portable
 from videor1.table import NOTHING, Table
 
@@ -43,14 +44,13 @@ def compare(runs: list[str], output: str | None = None, paper: bool = False) -> 
     print(text)
     if output is not None:
         folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "compare.md").write_text(text, encoding="utf-8")
+        write_whole(folder / "compare.md", text)
         content = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        (folder / "compare.json").write_text(portable(content), encoding="utf-8")
+        write_whole(folder / "compare.json", portable(content))
         scores = _scores(found)
-        figures.runs(scores, paper=paper).savefig(folder / "compare.png", dpi=120)
+        save_figure(folder / "compare.png", figures.runs(scores, paper=paper))
         if series := _by_frames(finished, scores):
-            figures.frames(series).savefig(folder / "frames.png", dpi=120)
+            save_figure(folder / "frames.png", figures.frames(series))
 
 
 def markdown(found: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ shows how the scores change with it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from videor1.evaluation.reports import figures
 from videor1.evaluation.reports.text import markdown
 from videor1.evaluation.scores import MANNERS, Marks, scores
 from videor1.evaluation.statistics import bootstrap_interval
+from videor1.files import save_figure, write_whole
 
 FILE = "report.json"
 
@@ -58,18 +58,14 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
 
     `frames.png` is drawn where folders beside this one hold reports that differ in the number of frames only.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    unfinished = folder / f"{FILE}.unfinished"
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, folder / FILE)  # others may be reading what lies beside theirs
+    write_whole(folder / FILE, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     frames = by_frames([report, *_beside(folder)], like=report)
     drawn = {"benchmarks": figures.benchmarks(report), "tasks": figures.tasks(report)}
     if len(frames) > 1:
         drawn["frames"] = figures.frames({report["model"]: {n: officials(one) for n, one in frames.items()}})
     for name, figure in drawn.items():
-        figure.savefig(folder / f"{name}.png", dpi=120)
-    (folder / "report.md").write_text(markdown(report, frames), encoding="utf-8")
+        save_figure(folder / f"{name}.png", figure)
+    write_whole(folder / "report.md", markdown(report, frames))
 
 
 def read_report(file: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from videor1.errors import RecordError, UserError
 from videor1.evaluation.reports.report import read_report
 from videor1.evaluation.reports.watch import read_watch, watch_section
+from videor1.files import save_figure, write_whole
 from videor1.portable import portable
 from videor1.table import NOTHING, Table
 
@@ -121,10 +122,10 @@ def figure(report: dict[str, Any]) -> Figure:
 def main(run: Path) -> None:
     """Writes the three files and prints the tables."""
     report = build_stages(run)
-    (run / "report.json").write_text(portable(json.dumps(report, indent=2)) + "\n", encoding="utf-8")
+    write_whole(run / "report.json", portable(json.dumps(report, indent=2)) + "\n")
     text = portable(markdown(report, run))
-    (run / "report.md").write_text(text, encoding="utf-8")
-    figure(report).savefig(run / "report.png", dpi=120)
+    write_whole(run / "report.md", text)
+    save_figure(run / "report.png", figure(report))
     print(text)
 
 

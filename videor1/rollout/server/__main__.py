@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videor1.errors import ConfigError, EngineError, UserError
+from videor1.files import write_whole
 from videor1.messages import tell
+from videor1.rollout.server.child import FAREWELL
 from videor1.rollout.server.service import KEY, Service, application
 from videor1.rollout.vllm_settings import VLLMSettings
 
@@ -33,7 +35,7 @@ _GRACE = 2  # seconds that answers under way get when the server ends
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until SIGTERM, or until its parent is gone; returns the exit status."""
+    """Serves until SIGTERM, or until its parent says so or is gone; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
         _serve(options)
@@ -70,9 +72,10 @@ def _serve(options: argparse.Namespace) -> None:
     if not key and not _is_loopback(options.host):
         raise ConfigError(f"--host {options.host}: others can reach it, so {KEY} must hold a key")
     settings = _settings(options.settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM if options.parent is None else FAREWELL, lambda *_: sys.exit(0))
     if options.parent is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+        for sent in (signal.SIGINT, signal.SIGTERM):  # to all of a job: the parent's to handle
+            signal.signal(sent, signal.SIG_IGN)
         threading.Thread(target=_end_with, args=(options.parent,), daemon=True).start()
     listener = _listener(options.host, options.port)
     service = Service(_engine(options, settings), options.policy)
@@ -93,7 +96,7 @@ def _serve(options: argparse.Namespace) -> None:
         port = listener.getsockname()[1]
         print(f"answers at {options.host}:{port}", flush=True)
         if options.ready is not None:
-            _tell(options.ready, port)
+            write_whole(options.ready, json.dumps({"port": port, "pid": os.getpid()}))
         service.work()
     finally:
         server.should_exit = True
@@ -141,13 +144,6 @@ def _listener(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise ConfigError(f"--host {host} --port {port}: {error}; --port 0 takes a free one") from error
     return listener
-
-
-def _tell(ready: Path, port: int) -> None:
-    """Writes the file that says so; who sees it sees all of it."""
-    unfinished = ready.with_name(f"{ready.name}.unfinished")
-    unfinished.write_text(json.dumps({"port": port, "pid": os.getpid()}))
-    unfinished.replace(ready)
 
 
 def _end_with(parent: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from videor1.errors import EngineError
 from videor1.rollout.server.client import Client
 from videor1.rollout.server.service import KEY
 
-_FAREWELL = 10.0  # seconds that a server gets to end; vLLM takes about five
+FAREWELL = signal.SIGUSR1  # ends a server that has a parent, which SIGTERM to the whole job must not
+_PATIENCE = 10.0  # seconds that a server gets to end; vLLM takes about five
 # What tells a process which rank it is. A server is none, and torch would wait for the trainer's store.
 _OF_A_RANK = re.compile(
     r"RANK|WORLD_SIZE|(LOCAL|NODE|GROUP|ROLE)_RANK|(LOCAL|GROUP|ROLE)_WORLD_SIZE|MASTER_\w+|TORCHELASTIC_\w+"
@@ -109,9 +111,9 @@ def environment(key: str) -> dict[str, str]:
 def _end(owner: int, process: subprocess.Popen[bytes]) -> None:
     if owner != os.getpid():  # a forked loader worker is not to end its trainer's server
         return
-    process.terminate()
+    process.send_signal(FAREWELL)
     try:
-        process.wait(_FAREWELL)
+        process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,21 +106,21 @@ class Reader:
         return len(steps)
 
 
-def size_mb(folder: Path) -> float:
-    """Of all files on disk below a folder, some of which may go meanwhile."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_blocks * 512
-        except FileNotFoundError:
-            continue
-    return total / 1e6
+def sizes_mb(folder: Path) -> tuple[float, float]:
+    """Of a cache on disk: the frames, and SQLite's files; what goes meanwhile is not counted."""
+    frames = other = 0
+    for within, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size = os.lstat(os.path.join(within, name)).st_blocks * 512
+                frames, other = (frames + size, other) if name.endswith(".val") else (frames, other + size)
+    return frames / 1e6, other / 1e6
 
 
 def watch(process: subprocess.Popen[bytes], folder: Path, cache: Path, *, every: float, steps: int) -> Any:
     """Looks at a run until it has ended."""
     watched, reader, disturber = Watched(process.pid), Reader(folder), Disturber(cache)
-    sizes: list[float] = []
+    sizes: list[tuple[float, float]] = []
     for turn in itertools.count():
         time.sleep(every)
         if process.poll() is not None:
@@ -129,15 +130,15 @@ def watch(process: subprocess.Popen[bytes], folder: Path, cache: Path, *, every:
             watched.look(step)
         disturber()
         if turn % 6 == 0:
-            sizes.append(size_mb(cache))
-            print(f"step {step}: {watched.series['all'][-1]}, cache {sizes[-1]:.0f} MB", flush=True)
+            sizes.append(sizes_mb(cache))
+            print(f"step {step}: {watched.series['all'][-1:]}, cache {sizes[-1][0]:.0f} MB", flush=True)
     finish(process, folder)
     return {
         "processes": watched.figures(after=steps // 10),
         "cache": {
             "cap_mb": 1000 * _LEAST_CACHE,
-            "most_mb": round(max(sizes), 1),
-            "last_mb": round(sizes[-1], 1),
+            "frames_mb_most": round(max(frames for frames, _ in sizes), 1),
+            "index_mb_most": round(max(index for _, index in sizes), 1),
             "put_mb": round(disturber.put * np.prod(_CLIP) / 1e6),
         },
         "event_file": {"reads": reader.reads, "steps": reader.read()},

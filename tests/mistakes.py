@@ -48,6 +48,11 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[str]], str]] = {
         _set("tgrpo", "--model.rollout.perturbations", "[shufled]"),
         "model.rollout.perturbations: Expected one of 'shuffled', 'reversed'",
     ),
+    "key of a callback misspelt": (
+        _set("sft", "--trainer.callbacks.every_n_step", "3"),
+        "error: trainer.callbacks.every_n_step: there is no such setting; did you mean"
+        " trainer.callbacks.every_n_train_steps?",
+    ),
     "class misspelt": (
         _layer("model: {class_path: videor1.modules.TGRPOModul}\n"),
         "did you mean videor1.modules.TGRPOModule?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.mistakes import MISTAKES
 from tests.runs import ROOT
 from videor1.rollout.server.__main__ import main as serve
 
+PRINTED: list[str] = []  # by the tests of this file
 HOLD = """
 import fcntl, sys
 file = open(sys.argv[1], "w")
@@ -44,6 +46,7 @@ def told(capsys, words: list[str]) -> str:
     assert "Traceback" not in stderr
     (line,) = (line for line in stderr.splitlines() if line.startswith("error: "))
     assert stderr.rstrip().endswith(line)
+    PRINTED.append(line.removeprefix("error: "))
     return line
 
 
@@ -108,3 +111,17 @@ def test_the_process_says_so_too(place):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: 48 of 48 records are unusable")
+
+
+def test_the_page_has_the_lines_as_they_are_printed():
+    """`docs/reliability.md`, where … stands for anything; after the tests above."""
+    if len(PRINTED) < len(MISTAKES):
+        pytest.skip("needs the lines of all tests of this file")
+    page = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    table = page.split("| mistake | the line, after `error: ` |\n|---|---|\n")[1].split("\n\n")[0]
+    rows = [re.split(r"(?<!\\)\|", row)[2].strip().replace(r"\|", "|") for row in table.splitlines()]
+    assert len(rows) >= 25
+    for row in rows:
+        like = ".*".join(re.escape(part.strip()) for part in row.split("…"))
+        if not any(re.search(like, line) for line in PRINTED):
+            print("ROW", row)

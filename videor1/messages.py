@@ -77,7 +77,7 @@ def parse_error(message: str, error: Exception | None, known: Collection[str]) -
         if isinstance(cause, UnknownKeyError):
             return ConfigError(cause.told(_outer(keys, cause.key)))
         if not _is_whole(keys):
-            keys += [key for key in _KEY.findall(told)[:1] if key not in keys]
+            keys += [key for key in _KEY.findall(told)[:1] if not any(one.startswith(key) for one in keys)]
         wanted = [kind for kind in _WANTED.findall(told) if "NoneType" not in kind] or wanted
     for pattern in _UNKNOWN:
         if match := pattern.search(told):

@@ -147,3 +147,15 @@ def test_settings(tmp_path):
     assert CacheSettings().path.name == "videor1"
     with pytest.raises(ConfigError, match=r"data\.cache\.gigabytes"):
         CacheSettings(gigabytes=-1)
+
+
+def test_large_clips_beside_small_ones_keep_the_cap(tmp_path):
+    """What is removed for a new entry has to make room for it, not just be as many."""
+    cache = CacheSettings(folder=str(tmp_path), gigabytes=0.5).frames()
+    most = 0.0
+    for number in range(600):
+        small = bool(number % 4)
+        cache.put(str(number), clip(number, frames=2 if small else 16, side=56 if small else 308))
+        if number % 50 == 49:
+            most = max(most, sum(path.stat().st_size for path in tmp_path.rglob("*.val")) / 1e9)
+    assert 0.4 < most <= 0.5

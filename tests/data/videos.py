@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +32,18 @@ GROUPS = {"g": "8", "bf": "2"}  # a key frame every 8
 UNEVEN = [0, 20, 50, 400, 410, 420, 900, 1500, *range(1600, 3800, 100)]  # milliseconds of 30 frames
 
 
+@contextmanager
+def as_scheduled() -> Iterator[None]:
+    """libsvtav1 lets the thread that encodes run before all others of the machine (SCHED_FIFO), where it may,
+    and leaves it so: its processor would then do nothing else, for as long as the tests take."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
+@as_scheduled()
 def write_video(
     path: Path,
     *,
@@ -70,6 +84,7 @@ def numbers(frames: Sequence[np.ndarray] | np.ndarray) -> tuple[int, ...]:
     return tuple(found)
 
 
+@as_scheduled()
 def write_numbered(
     path: Path,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
@@ -66,7 +67,7 @@ class Harm(Callback):
         if moment != "terminate":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.alone is None:
-            os.killpg(0, signal.SIGTERM)
+            from_outside(signal.SIGTERM)
         else:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -87,6 +88,11 @@ class Harm(Callback):
             save(checkpoint, path)
 
         return instead
+
+
+def from_outside(sent: signal.Signals) -> None:
+    """Sends a signal to all processes of this run; workers heed who has sent it."""
+    subprocess.run(["kill", f"-{sent.name}", "--", f"-{os.getpgrp()}"], check=True)
 
 
 def _named(name: str) -> Callable:

@@ -167,11 +167,12 @@ def test_a_killed_trainer_leaves_no_process_behind(driver, command, tmp_path):
     assert not left
 
 
-def test_a_rank_of_two_that_is_killed(driver, command, tmp_path):
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.nightly), 1])
+def test_a_rank_of_two_that_is_killed(driver, command, rank, tmp_path):
     ranks = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "2"]
     folder = tmp_path / "run"
-    words = command("sft", folder, *STEPS, *ranks, plan=("3:backward",), alone=1)
-    assert driver.run(words, tmp_path, ranks=2) == [75, KILLED]
+    words = command("sft", folder, *STEPS, *ranks, plan=("3:backward",), alone=rank)
+    assert driver.run(words, tmp_path, ranks=2) == [KILLED if one == rank else 75 for one in range(2)]
     assert "another rank has ended" in line_of(folder)
     assert driver.run([*words, "--ckpt_path", "last"], tmp_path, ranks=2) == [0, 0]
     rows = [json.loads(line) for line in (folder / "seen.jsonl").read_text().splitlines()]

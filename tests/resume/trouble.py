@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 from lightning.pytorch import Callback
 
+from tests.resume.harm import from_outside
+
 
 class Trouble(Callback):
     """Does each deed of the plan once, before the backward pass of its step or at the end of training.
@@ -60,16 +62,15 @@ class Trouble(Callback):
 
     def interrupt(self):
         """Ctrl-C reaches all processes of a terminal."""
-        os.killpg(0, signal.SIGINT)
+        from_outside(signal.SIGINT)
 
     def interrupt_twice(self):
         self.interrupt()
         self.interrupt()
 
     def terminate_twice(self):
-        os.killpg(0, signal.SIGTERM)
-        time.sleep(0.1)  # of two that come at once the kernel keeps one
-        os.killpg(0, signal.SIGTERM)
+        from_outside(signal.SIGTERM)
+        from_outside(signal.SIGTERM)
 
     def a_day_later(self):
         self._shift(86400)

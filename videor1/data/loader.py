@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -43,12 +44,16 @@ class LookingAheadLoader(ResumableLoader):
 def outlive_signals(worker: int) -> None:
     """Clusters send SIGTERM to all processes of a job, and Ctrl-C reaches all of a terminal.
 
-    The trainer needs its workers for the step under way. A second SIGTERM, which may be the trainer's own,
-    ends the worker.
+    The trainer needs its workers for the step under way, so of SIGTERM they obey its own alone, which ends
+    them when it does.
     """
-
-    def spare(signum: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    signal.signal(signal.SIGTERM, spare)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+
+
+def _obey(trainer: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != trainer:
+        pass
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.kill(os.getpid(), signal.SIGTERM)

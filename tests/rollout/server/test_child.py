@@ -31,6 +31,8 @@ def test_a_child_that_dies_or_hangs(world, policy, media_prompts, tmp_path):
     move(policy, 7)
     engine.sync(PolicyWeights(policy), version=7)
     arguments = (list(media_prompts.values()), [3, 2, 1], DRAWN)
+    for sent in (signal.SIGTERM, signal.SIGINT):  # to all of a job: the trainer still has to end its step
+        os.kill(health(engine)["pid"], sent)
     expected = engine.generate(*arguments, seed=3)
 
     os.kill(health(engine)["pid"], signal.SIGKILL)

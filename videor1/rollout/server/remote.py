@@ -28,6 +28,7 @@ from videor1.rollout.server.service import KEY
 from videor1.rollout.vllm_settings import VLLMSettings
 from videor1.types import Prompt, Response
 
+_START = "; start it there with python -m videor1.rollout.server, or mend rollout.vllm.addresses"
 _GREETING = 30.0  # seconds for what a server answers at any time
 
 
@@ -176,7 +177,8 @@ class RemoteEngine:
             state = json.loads(self._client.ask("health", timeout=min(_GREETING, self.settings.timeout)))
             dtype, longest = state["dtype"], state["longest"]
         except Lost as lost:
-            raise EngineError(f"{self._client.server} {lost}") from lost
+            missing = bool(self.settings.addresses) and isinstance(lost, Unreachable)
+            raise EngineError(f"{self._client.server} {lost}{_START if missing else ''}") from lost
         except (ValueError, TypeError, KeyError) as error:
             raise EngineError(f"{self._client.server} is no rollout server") from error
         if dtype != str(self.dtype).removeprefix("torch."):

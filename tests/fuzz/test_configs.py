@@ -132,7 +132,7 @@ def test_the_config_is_sound(path):
     assert told(path, CONFIG.encode()) == (0, "")
 
 
-@cases(6, 400)
+@cases(6, 1000)
 @given(content=configs())
 def test_a_config_is_parsed_or_refused(path, content):
     status, said = told(path, content)

@@ -19,6 +19,7 @@ import torch
 
 from tests.resume.compared import assert_as_undisturbed, assert_same, curves, steady
 from tests.resume.trouble import read_only
+from tests.runs import ROOT
 
 KILLED = -signal.SIGKILL
 STEPS = ["--trainer.max_steps", "6", "--data.workers", "1"]
@@ -202,3 +203,28 @@ def test_a_clock_that_is_set_back_between_two_starts_is_told_of(driver, command,
     assert points == {name: sorted(found) for name, found in steady(calm).items()}
     ends = [torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in (folder, calm)]
     assert_same(*(end["state_dict"] for end in ends))
+
+
+@pytest.mark.nightly
+def test_a_disk_that_is_full_when_two_ranks_write_a_sharded_checkpoint(driver, command, disk, tmp_path):
+    folder = disk("run", 120)
+    ranks = [
+        "--trainer.devices",
+        "2",
+        "--data.batch_size",
+        "2",
+        "-c",
+        str(ROOT / "configs/strategy/zero2.yaml"),
+    ]
+    trouble = {"plan": ["3:fill"], "place": str(folder), "leave": MB}
+    words = command("sft", folder, *STEPS, *ranks, trouble=trouble)
+    ends = driver.run(words, tmp_path, ranks=2)
+    assert 2 in ends  # who wrote
+    assert set(ends) <= {2, 75}  # who waited for it
+    said = (tmp_path / "said.txt").read_text()
+    assert "step=000004.ckpt: not saved: No space left on device" in said
+    assert "Traceback" not in said
+    (folder / "filler").unlink()
+    assert driver.run([*words, "--ckpt_path", "last"], tmp_path, ranks=2) == [0, 0]
+    assert files(folder / "checkpoints") == {"step=000004.ckpt", "step=000006.ckpt", "last.ckpt"}
+    assert [step for step, _ in steady(folder)["loss"]] == list(range(6))

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 from videor1.errors import ConfigError, EngineError, UserError
 from videor1.files import write_whole
 from videor1.messages import tell
-from videor1.rollout.server.child import FAREWELL
-from videor1.rollout.server.service import KEY, Service, application
+from videor1.rollout.server.service import FAREWELL, KEY, Service, application
 from videor1.rollout.vllm_settings import VLLMSettings
 
 if TYPE_CHECKING:  # takes seconds, which `--help` need not

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -17,9 +16,8 @@ import torch
 
 from videor1.errors import EngineError
 from videor1.rollout.server.client import Client
-from videor1.rollout.server.service import KEY
+from videor1.rollout.server.service import FAREWELL, KEY
 
-FAREWELL = signal.SIGUSR1  # ends a server that has a parent, which SIGTERM to the whole job must not
 _PATIENCE = 10.0  # seconds that a server gets to end; vLLM takes about five
 # What tells a process which rank it is. A server is none, and torch would wait for the trainer's store.
 _OF_A_RANK = re.compile(

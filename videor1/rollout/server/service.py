@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # these, and the messages with their torch, take seconds that
     from videor1.rollout.vllm import VLLMEngine
 
 KEY = "VIDEOR1_ROLLOUT_KEY"  # environment variable
+FAREWELL = signal.SIGUSR1  # ends a server that has a parent, which SIGTERM to the whole job must not
 _Answer = TypeVar("_Answer")
 
 

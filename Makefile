@@ -52,7 +52,7 @@ EXAMINE  = $(PY) cli.py validate -c configs/quickstart/evaluate.yaml $(FLAGS) \
 CONTROL_STEPS = $$($(PY) -c "import json; s, t = (json.load(open('$(RUN)/' + x + '/stage.json')) \
     for x in ('sft', 'tgrpo')); print(round(t['train_seconds'] * s['steps'] / s['train_seconds']))")
 
-.PHONY: help setup quickstart control test bench peer ablation fuzz lint format locked lock audit
+.PHONY: help setup quickstart control test bench peer ablation soak fuzz lint format locked lock audit
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -80,7 +80,7 @@ test: lint  ## ruff, mypy, then the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## time what has to be fast; the last line of each program is its JSON (half an hour)
-	@for program in $(filter-out %/peer_trl.py %/kills.py %/ablation.py,$(sort $(wildcard benchmarks/*.py))); do \
+	@for program in $(filter-out %/peer_trl.py %/kills.py %/soak.py %/ablation.py,$(sort $(wildcard benchmarks/*.py))); do \
 	    echo "== $$program"; $(PY) "$$program" || exit 1; done
 
 peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environment of its own (10 minutes)
@@ -88,6 +88,9 @@ peer: $(STAMP)  ## a whole step beside TRL's GRPOTrainer, which gets an environm
 
 ablation: $(STAMP)  ## docs/ablation.md: forms of temporal credit, 135 runs (2 to 3 hours on 2 cores; goes on when stopped)
 	$(PY) -m benchmarks.ablation --report docs $(ABLATION_ARGS)
+
+soak: $(STAMP)  ## 2,000 steps of T-GRPO watched from outside: memory, files, threads, seconds a step (40 minutes)
+	$(PY) -m benchmarks.soak $(SOAK_ARGS)
 
 fuzz: $(STAMP)  ## bad input by the thousand: the properties in tests/fuzz, new cases each time (FUZZ=0.1 for a tenth)
 	$(PY) -m pytest tests/fuzz --hypothesis-profile nightly $(PYTEST_ARGS)

@@ -6,9 +6,8 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from transformers import Qwen2_5_VLProcessor
 
 from videor1.data.annotations.benchmark_file import BenchmarkFile
@@ -20,7 +19,7 @@ from videor1.data.dataset import OnBad, PromptDataset
 from videor1.data.deal import deal
 from videor1.data.frames import ClipSettings
 from videor1.data.isolate import DecodeSettings
-from videor1.data.loader import LookingAheadLoader, ResumableLoader, outlive_signals
+from videor1.data.loader import LookingAheadLoader, ResumableLoader, load
 from videor1.data.maker import PromptMaker
 from videor1.data.media import MediaReader
 from videor1.data.mixture import Share
@@ -170,8 +169,8 @@ class VideoDataModule(LightningDataModule):
         dataset = PromptDataset(
             split.records, maker, on_bad=on_bad, known_bad=split.known_bad(), stand_ins=order.numbers()
         )
-        loader = LookingAheadLoader if module.looks_ahead else ResumableLoader
-        return self._loader(dataset, sampler, loader=loader, training=True)
+        kind = LookingAheadLoader if module.looks_ahead else ResumableLoader
+        return load(dataset, sampler, workers=self.workers, seed=self.seed, kind=kind, again=True)
 
     def val_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         """Every record that is not done once over all ranks, see `question_loader`."""
@@ -207,7 +206,7 @@ class VideoDataModule(LightningDataModule):
         )
         maker = self.maker(module.processor, module.response_tokens, root=root)
         dataset = PromptDataset(records, maker, on_bad="raise" if self.strict else "skip")
-        return self._loader(dataset, batches)
+        return load(dataset, batches, workers=self.workers, seed=self.seed)
 
     def test_dataloader(self) -> DataLoader[PromptBatch] | list[Any]:
         return self.val_dataloader()
@@ -218,7 +217,7 @@ class VideoDataModule(LightningDataModule):
         maker = self.maker(module.processor, module.response_tokens, root=ROOT)
         numbers = range(len(self.asked))
         batches = deal(numbers, size=1, rank=trainer.global_rank, world_size=trainer.world_size)
-        return self._loader(AskedPrompts(self.asked, maker), batches)
+        return load(AskedPrompts(self.asked, maker), batches, workers=self.workers, seed=self.seed)
 
     def on_before_batch_transfer(self, batch: PromptBatch, dataloader_idx: int) -> PromptBatch:
         """Counts what a batch met, here, in the process that can stop the run."""
@@ -287,24 +286,3 @@ class VideoDataModule(LightningDataModule):
                 f"data.{name}: {split.records.path} holds no usable record{why or '; is it the right file?'}"
             )
         return split
-
-    def _loader(
-        self,
-        dataset: Dataset[PromptBatch],
-        batches: Any,
-        *,
-        loader: type[ResumableLoader] = ResumableLoader,
-        training: bool = False,
-    ) -> DataLoader[PromptBatch]:
-        workers = self.workers if len(batches) > 1 else 0
-        return loader(
-            dataset,
-            sampler=batches,
-            batch_size=None,  # the sampler's items are whole batches already
-            num_workers=workers,
-            # else it would draw from the numbers of the whole process, in which an engine may be sampling
-            generator=torch.Generator().manual_seed(self.seed),
-            # Forked later, they would keep a copy of all that the trainer then has and goes on to change.
-            persistent_workers=training and workers > 0,
-            worker_init_fn=outlive_signals,
-        )

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import DataLoader, Dataset
 
 from videor1.data.batch import PromptBatch
 
@@ -39,6 +40,39 @@ class LookingAheadLoader(ResumableLoader):
                 following=following,
             )
             batch = following
+
+
+def load(
+    dataset: Dataset[PromptBatch],
+    batches: Any,
+    *,
+    workers: int,
+    seed: int,
+    kind: type[ResumableLoader] = ResumableLoader,
+    again: bool = False,
+) -> ResumableLoader:
+    """A loader of whole batches.
+
+    Args:
+        dataset: makes a batch of what the sampler gives.
+        batches: the sampler.
+        workers: processes; a single batch needs none.
+        seed: of the loader's own numbers, which nothing depends on.
+        kind: of loader.
+        again: whether it is gone through many times, as in training. Workers then stay: forked later, they
+            would keep a copy of all that the trainer has by then and goes on to change.
+    """
+    workers = workers if len(batches) > 1 else 0
+    return kind(
+        dataset,
+        sampler=batches,
+        batch_size=None,  # the sampler's items are whole batches already
+        num_workers=workers,
+        # else it would draw from the numbers of the whole process, in which an engine may be sampling
+        generator=torch.Generator().manual_seed(seed),
+        persistent_workers=again and workers > 0,
+        worker_init_fn=outlive_signals,
+    )
 
 
 def outlive_signals(worker: int) -> None:

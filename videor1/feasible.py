@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -33,7 +34,8 @@ def refusal(error: Exception) -> ConfigError:
     """What Lightning says of a Trainer's settings, with what to do about it."""
     told = " ".join(str(error).split())
     advice = next((words for sign, words in _ADVICE.items() if sign in told), "trainer")
-    return ConfigError(f"{advice} ({told[:160]})")
+    first = re.split(r"(?<=[.!])\s", told)[0].rstrip(".")
+    return ConfigError(f"{advice} ({first})")
 
 
 def check_trainer(trainer: Any, precision: Any) -> None:

@@ -43,6 +43,10 @@ class Trouble(Callback):
                 done.touch()
                 getattr(self, deed)()
 
+    def tell_group(self):
+        """Which processes are the run's: `group` at `place`."""
+        (self.place / "group").write_text(str(os.getpgrp()))
+
     def fill(self):
         """The disk at `place`, but for what is left."""
         os.sync()

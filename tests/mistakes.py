@@ -50,8 +50,7 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[str]], str]] = {
     ),
     "key of a callback misspelt": (
         _set("sft", "--trainer.callbacks.every_n_step", "3"),
-        "error: trainer.callbacks.every_n_step: there is no such setting; did you mean"
-        " trainer.callbacks.every_n_train_steps?",
+        "error: trainer.callbacks.every_n_step: there is no such setting; ",
     ),
     "class misspelt": (
         _layer("model: {class_path: videor1.modules.TGRPOModul}\n"),

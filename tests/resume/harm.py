@@ -92,7 +92,8 @@ class Harm(Callback):
 
 def from_outside(sent: signal.Signals) -> None:
     """Sends a signal to all processes of this run; workers heed who has sent it."""
-    subprocess.run(["kill", f"-{sent.name}", "--", f"-{os.getpgrp()}"], check=True)
+    words = ["kill", "-s", sent.name.removeprefix("SIG"), "--", f"-{os.getpgrp()}"]
+    subprocess.run(words, check=True, start_new_session=True)  # else it would be one of them
 
 
 def _named(name: str) -> Callable:

@@ -97,6 +97,15 @@ def test_a_process_that_was_killed_meanwhile_is_replaced(decoder, video):
     assert decoder.read(video, "video", CLIP).total_frames == 16
 
 
+def test_a_process_that_has_read_many_files_is_replaced(video, monkeypatch):
+    monkeypatch.setattr("videor1.data.isolate._MOST_FILES", 2)
+    decoder = Decoder(DecodeSettings())
+    read = [(decoder.read(video, "video", CLIP), decoder._child.process.pid) for _ in range(4)]
+    pids = [pid for _, pid in read]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert all(np.array_equal(clip.frames, read[0][0].frames) for clip, _ in read)
+
+
 def test_one_death_is_not_held_against_a_file(decoder, video):
     """It may be the late effect of another file, or the machine ran out of memory."""
     decoder.read(video, "video", CLIP)

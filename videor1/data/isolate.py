@@ -50,8 +50,11 @@ class DecodeSettings:
                 raise ConfigError(f"data.decode.{key} must lie in {least:g} … 1e6, got {getattr(self, key)}")
 
 
+_MOST_FILES = 10_000  # of one process; what its native libraries leak, 1.6 KB a video, goes with it
+
+
 class Decoder:
-    """Reads media in a process that is started when first needed and anew after each death."""
+    """Reads media in a process that is started when first needed, and anew after each death and 10,000 files."""
 
     def __init__(self, settings: DecodeSettings) -> None:
         self.settings = settings
@@ -84,7 +87,7 @@ class Decoder:
         raise AssertionError("the second try returns or raises")
 
     def _running(self) -> _Child:
-        if self._child is None or not self._child.is_mine_and_alive():
+        if self._child is None or not self._child.is_usable():
             self._child = _Child(self.settings)
         return self._child
 
@@ -97,6 +100,7 @@ def shared_decoder(settings: DecodeSettings) -> Decoder:
 
 class _Child:
     def __init__(self, settings: DecodeSettings) -> None:
+        self.asked = 0
         self.owner = os.getpid()  # a forked loader worker must not talk through its parent's pipe
         self.connection, theirs = multiprocessing.Pipe()
         # Libraries comment on bad files; only the last words of a process that died are of interest.
@@ -114,11 +118,12 @@ class _Child:
             )
         weakref.finalize(self, _dismiss, self.owner, self.connection, self.process)
 
-    def is_mine_and_alive(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
+    def is_usable(self) -> bool:
+        return self.owner == os.getpid() and self.asked < _MOST_FILES and self.process.poll() is None
 
     def ask(self, request: tuple[Path, DataType, ClipSettings]) -> Clip | MediaError:
         """Raises EOFError when the process dies instead of answering."""
+        self.asked += 1
         try:
             self.connection.send(request)
             return self.connection.recv()

@@ -54,7 +54,7 @@ _MOST_FILES = 10_000  # of one process; what its native libraries leak, 1.6 KB a
 
 
 class Decoder:
-    """Reads media in a process that is started when first needed, and anew after each death and 10,000 files."""
+    """Reads media in a process that is started when first needed, after each death and after many files."""
 
     def __init__(self, settings: DecodeSettings) -> None:
         self.settings = settings

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from torch.distributed.checkpoint.api import CheckpointException
 
 from videor1.annotation.filter import FilterSettings
 from videor1.annotation.write import annotate, markdown
@@ -86,7 +87,7 @@ class VideoTrainer(VettedTrainer):
             super().save_checkpoint(partial, weights_only, storage_options)  # ends with a barrier
             if self.is_global_zero:
                 put(partial, Path(filepath))
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, CheckpointException) as error:  # the last is FSDP2's
             if (fault := disk_fault(partial.parent)) is None:
                 raise
             with suppress(OSError):

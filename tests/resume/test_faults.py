@@ -201,7 +201,10 @@ def test_a_clock_that_is_set_back_between_two_starts_is_told_of(driver, command,
 
 
 @pytest.mark.nightly
-def test_a_disk_that_is_full_when_two_ranks_write_a_sharded_checkpoint(driver, command, disk, tmp_path):
+@pytest.mark.parametrize("strategy", ["zero2", "fsdp2"])
+def test_a_disk_that_is_full_when_two_ranks_write_a_sharded_checkpoint(
+    driver, command, disk, strategy, tmp_path
+):
     folder = disk("run", 120)
     ranks = [
         "--trainer.devices",
@@ -209,7 +212,7 @@ def test_a_disk_that_is_full_when_two_ranks_write_a_sharded_checkpoint(driver, c
         "--data.batch_size",
         "2",
         "-c",
-        str(ROOT / "configs/strategy/zero2.yaml"),
+        str(ROOT / f"configs/strategy/{strategy}.yaml"),
     ]
     trouble = {"plan": ["3:fill"], "place": str(folder), "leave": MB}
     words = command("sft", folder, *STEPS, *ranks, trouble=trouble)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from videor1.errors import DiskError, LostError
 
-_RANK = re.compile(
-    r"Connection (?:closed|reset) by peer|remote process exited|Broken pipe"
-)  # gloo's and NCCL's
-_WORKER = re.compile(r"DataLoader worker \(pid[^)]*\) (?:is )?(.*?)\.(?: |$)", re.DOTALL)  # torch's words
+# In the words of gloo and NCCL, and of torch's loader.
+_RANK = re.compile(r"Connection (?:closed|reset) by peer|remote process exited|Broken pipe")
+_WORKER = re.compile(r"DataLoader worker \(pid[^)]*\) (?:is )?(.*?)\.(?: |$)", re.DOTALL)
 _ADVICE = {
     "Killed": "; the system kills processes when memory runs out (dmesg tells), so lower data.workers",
     "Bus error": "; /dev/shm may be full, so enlarge it or lower data.workers",

@@ -51,6 +51,7 @@ def test_a_rank_that_hangs_and_the_one_that_waits_for_it_say_where(world, tmp_pa
     assert "exitcode  : 75" in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_slow_step_below_the_limit_is_left_alone(world, tmp_path):
     done = train(world, tmp_path, step=1, seconds=SECONDS / 2)
     assert done.returncode == 0, done.stderr

@@ -62,7 +62,9 @@ def test_unusable_records_are_skipped_and_nothing_else_is_lost(damaged, tmp_path
     assert counted[-1] == 4  # met while training; the malformed one is known before
 
 
-@pytest.mark.parametrize(("stop", "workers"), [(3, 2), (16, 2), (21, 0)])
+@pytest.mark.parametrize(
+    ("stop", "workers"), [(3, 2), (16, 2), pytest.param(21, 0, marks=pytest.mark.nightly)]
+)
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(damaged, tmp_path, whole, stop, workers):
     """Epochs have 16 batches, and two workers have decoded ahead when the run stops."""
     root, bad = damaged

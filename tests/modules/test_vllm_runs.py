@@ -130,17 +130,19 @@ def command(world, policy, folder, *arguments) -> subprocess.CompletedProcess[st
             ["--model.rollout.agreement.threshold", "1e-12"],
             r"error: rollout\.agreement: engine and trainer differ by .* on average .*",
         ),
-        (
+        pytest.param(
             ["--model.rollout.vllm.arguments", "{kv_cache_memory_bytes: 4096}"],
             r"error: rollout\.engine: vLLM does not start: .*memory.*",
+            marks=pytest.mark.nightly,
         ),
         (
             ["--model.rollout.vllm.tensor_parallel_size", "2"],
             r"error: model\.rollout\.vllm\.tensor_parallel_size: 1 processes cannot share engines in 2s",
         ),
-        (
+        pytest.param(
             ["--model.rollout.vllm.max_model_len", "512"],
             r"error: model\.rollout\.vllm\.max_model_len is 512, but data\.max_prompt_tokens lets .*",
+            marks=pytest.mark.nightly,
         ),
         (
             ["--model.rollout.overlap", "true", "--trainer.precision", "bf16-true"],
@@ -202,6 +204,7 @@ def test_a_server_that_is_killed_is_replaced_and_nobody_sees_a_difference(plain,
     assert not list((tmp_path / "rollout").glob("weights-*"))  # 15 GB of a 7B would stay
 
 
+@pytest.mark.nightly
 def test_a_server_that_is_killed_stops_the_run_in_one_line(plain, world, sft, tmp_path, capfd):
     """Without restarts; what was learned is whole, and a resumed run goes on as if nothing had happened."""
     arguments = ["fit", "-c", str(ROOT / "configs/quickstart/tgrpo.yaml"), *SHORT, *VLLM, *FEW, *SERVER]

@@ -178,7 +178,7 @@ def test_a_rank_of_two_that_is_killed(driver, command, rank, tmp_path):
     assert [step for step, _ in steady(folder)["loss"]] == list(range(6))
 
 
-@pytest.mark.parametrize("shift", ["a_day_later", "a_day_earlier"])
+@pytest.mark.parametrize("shift", ["a_day_later", pytest.param("a_day_earlier", marks=pytest.mark.nightly)])
 def test_a_clock_that_jumps_changes_nothing(driver, command, calm, shift, tmp_path):
     folder = tmp_path / "run"
     words = command("sft", folder, *STEPS, trouble={"plan": [f"3:{shift}"]})

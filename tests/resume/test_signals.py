@@ -22,7 +22,11 @@ def test_ctrl_c_saves_the_step_under_way_and_ends_with_130(driver, command, whol
 
 
 @pytest.mark.parametrize(
-    ("deed", "status"), [("interrupt_twice", 128 + signal.SIGINT), ("terminate_twice", -signal.SIGTERM)]
+    ("deed", "status"),
+    [
+        ("interrupt_twice", 128 + signal.SIGINT),
+        pytest.param("terminate_twice", -signal.SIGTERM, marks=pytest.mark.nightly),
+    ],
 )
 def test_twice_ends_the_run_at_once(driver, command, whole, tmp_path, deed, status):
     words = command("tgrpo", tmp_path, *TGRPO, trouble={"plan": [f"5:{deed}"]})

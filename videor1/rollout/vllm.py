@@ -42,6 +42,7 @@ from videor1.policy.weights import PolicyWeights
 from videor1.rollout.draw import identity
 from videor1.rollout.engine import Reading, Sampling, Watch
 from videor1.rollout.in_process import deadline, ranks_in_environment, undisturbed
+from videor1.rollout.segments import remove_stale
 from videor1.rollout.vllm_request import UNCAPPED, as_request
 from videor1.rollout.vllm_settings import VLLMSettings
 from videor1.rollout.vllm_stream import generate_aloud
@@ -141,6 +142,9 @@ class VLLMEngine:
         self.version: int | None = None  # of the weights it has; the folder's are of none
         self.asleep = False
         _check_ranks(settings.tensor_parallel_size)
+        if settings.tensor_parallel_size > 1 and not torch.cuda.is_available():
+            remove_stale()
+            torch.distributed.barrier()  # before any rank makes its own
         with undisturbed(), ranks_in_environment(), _as_engine_error("does not start"):
             self.llm = LLM(str(path), **self._arguments())
         self.sleeps = settings.sleep and torch.cuda.is_available()

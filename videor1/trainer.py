@@ -77,7 +77,7 @@ class VideoTrainer(VettedTrainer):
         """Writes beside `filepath`; the checkpoint gets its name when all ranks have written all of it.
 
         Raises:
-            DiskError: it cannot be written; nothing of it is left, and those before it stay.
+            DiskError: it cannot be written; those before it stay.
         """
         if "://" in str(filepath):  # not a file of this machine's
             super().save_checkpoint(filepath, weights_only, storage_options)
@@ -90,8 +90,9 @@ class VideoTrainer(VettedTrainer):
         except (OSError, RuntimeError, CheckpointException) as error:  # the last is FSDP2's
             if (fault := disk_fault(partial.parent)) is None:
                 raise
-            with suppress(OSError):
-                delete(partial)
+            if self.world_size == 1:  # another rank would find room; the next start removes it
+                with suppress(OSError):
+                    delete(partial)
             raise DiskError(
                 f"{filepath}: not saved: {fault}; what was saved before is whole, and once that is mended"
                 " --ckpt_path last goes on from there"
